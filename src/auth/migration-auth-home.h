@@ -1,0 +1,40 @@
+#ifndef MIGRATION_AUTH_HOME_H
+#define MIGRATION_AUTH_HOME_H
+
+/* Is the user at home here? At home means known to any passdb in front of ours
+   or to any userdb, whoever runs it. Their passwords are never sent to a
+   provider. When in doubt the answer is "unsure", and nothing is sent either.
+
+   How a passdb in front answered is taken from Dovecot's event
+   auth_passdb_request_finished, because the request itself only remembers
+   whether somebody said "unknown", not who said "wrong password". */
+
+struct auth_request;
+
+enum migration_home {
+	MIGRATION_HOME_UNKNOWN_USER,
+	MIGRATION_HOME_AT_HOME,
+	/* A database did not answer. */
+	MIGRATION_HOME_UNSURE,
+};
+
+typedef void migration_home_callback_t(enum migration_home home, void *context);
+
+void migration_auth_home_init(void);
+void migration_auth_home_deinit(void);
+/* Makes sure that Dovecot sends us the event: its stats client replaces the
+   filter whenever it connects. Cheap; to be called at each request. */
+void migration_auth_home_watch(void);
+
+/* What the passdbs in front have said in this request. */
+enum migration_home migration_auth_home_passdbs(struct auth_request *request);
+
+/* Asks the userdbs about a name. The callback is called exactly once, perhaps
+   from inside this function. A userdb static with allow_all_users knows
+   nobody. */
+void migration_auth_home_userdbs(struct auth_request *request,
+				 const char *username,
+				 migration_home_callback_t *callback,
+				 void *context);
+
+#endif

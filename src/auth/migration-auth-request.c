@@ -1,0 +1,551 @@
+/* Copyright (c) 2026 dovecot-migration authors, see the included COPYING file */
+
+#include "auth-common.h"
+#include "ioloop.h"
+#include "llist.h"
+#include "time-util.h"
+#include "auth.h"
+#include "auth-request.h"
+#include "passdb-cache.h"
+#include "password-scheme.h"
+#include "migration-common.h"
+#include "migration-probe.h"
+#include "migration-protocol.h"
+#include "migration-provider.h"
+#include "migration-seal.h"
+#include "migration-secret.h"
+#include "migration-auth-home.h"
+#include "migration-auth-queue.h"
+#include "migration-auth-request.h"
+
+#define WAIT_REASON "Your mailbox is being moved, try again in a few minutes"
+
+struct migration_auth {
+	const struct migration_settings *set;
+	struct event *event;
+	struct migration_providers *providers;
+	struct migration_sealer *sealer;
+	struct migration_prober *prober;
+	struct migration_auth_queue *queue;
+	struct migration_auth_request *requests;
+};
+
+struct migration_auth_request {
+	struct migration_auth_request *prev, *next;
+	struct migration_auth *auth;
+	pool_t pool;
+	struct event *event;
+
+	struct auth_request *request;
+	verify_plain_callback_t *callback;
+	struct migration_user user;
+	struct migration_secret *secret;
+
+	struct migration_auth_question *question;
+	struct migration_probe *probe;
+	struct timeval probe_started;
+	/* The password is the one known here, whatever the provider says: what
+	   the queue said about the record. */
+	bool known_here;
+	enum migration_phase phase;
+	bool waits;
+	/* the userdbs are being asked and will call back even after the end */
+	bool asking_userdbs:1;
+	bool finished:1;
+};
+
+static void login_probe(struct migration_auth_request *req);
+
+static void login_free(struct migration_auth_request *req)
+{
+	event_unref(&req->event);
+	pool_unref(&req->pool);
+}
+
+static void
+login_finish(struct migration_auth_request *req, enum passdb_result result)
+{
+	struct auth_request *request = req->request;
+
+	req->finished = TRUE;
+	DLLIST_REMOVE(&req->auth->requests, req);
+	migration_auth_queue_cancel(&req->question);
+	migration_probe_cancel(&req->probe);
+	migration_secret_free(&req->secret);
+
+	req->callback(result, request);
+	auth_request_unref(&request);
+	if (!req->asking_userdbs)
+		login_free(req);
+}
+
+/* A cached "unknown user", or fields that said "wait", would outlive what has
+   just changed. */
+static void login_flush_cache(struct migration_auth_request *req)
+{
+	const char *const usernames[] = { req->user.local_user,
+					  req->request->fields.user, NULL };
+
+	if (passdb_cache != NULL)
+		(void)auth_cache_clear_users(passdb_cache, usernames);
+}
+
+static bool login_is_held(struct migration_auth_request *req)
+{
+	const char *service = req->request->fields.service;
+
+	return req->phase == MIGRATION_PHASE_INITIAL && req->waits &&
+	       (strcmp(service, "imap") == 0 || strcmp(service, "pop3") == 0);
+}
+
+/* The password is right, but the mailbox is not here yet. IMAP shows the user
+   our words; what imap-login and pop3-login make of a plain temporary failure
+   has none. */
+static void login_hold(struct migration_auth_request *req)
+{
+	struct auth_request *request = req->request;
+
+	e_info(req->event, "The mailbox is being moved, the user waits for it");
+	auth_request_set_field(request, "nodelay", "", NULL);
+	if (strcmp(request->fields.service, "imap") == 0) {
+		auth_request_set_field(request, "reason",
+				       "[UNAVAILABLE] " WAIT_REASON, NULL);
+		login_finish(req, PASSDB_RESULT_USER_DISABLED);
+	} else {
+		login_finish(req, PASSDB_RESULT_INTERNAL_FAILURE);
+	}
+}
+
+static void login_success(struct migration_auth_request *req)
+{
+	login_flush_cache(req);
+	if (login_is_held(req)) {
+		login_hold(req);
+		return;
+	}
+	if (strcmp(req->request->fields.user, req->user.local_user) != 0) {
+		auth_request_set_field(req->request, "user",
+				       req->user.local_user, NULL);
+	}
+	login_finish(req, PASSDB_RESULT_OK);
+}
+
+static void login_set_record(struct migration_auth_request *req,
+			     const struct migration_auth_answer *answer)
+{
+	req->phase = answer->phase;
+	req->waits = strcmp(answer->login, "wait") == 0;
+}
+
+static void
+login_adopted(const struct migration_auth_answer *answer, void *context)
+{
+	struct migration_auth_request *req = context;
+
+	req->question = NULL;
+	switch (answer->type) {
+	case MIGRATION_AUTH_ANSWER_ADOPTED:
+		login_set_record(req, answer);
+		login_success(req);
+		return;
+	case MIGRATION_AUTH_ANSWER_HOME:
+		e_info(req->event, "The account has come to be at home here "
+				   "meanwhile");
+		login_finish(req, PASSDB_RESULT_PASSWORD_MISMATCH);
+		return;
+	case MIGRATION_AUTH_ANSWER_FAIL:
+	case MIGRATION_AUTH_ANSWER_NONE:
+	case MIGRATION_AUTH_ANSWER_RECORD:
+		e_error(req->event,
+			"The provider accepted the login, but the "
+			"account could not be taken over (the user can try "
+			"again): %s",
+			answer->error != NULL ? answer->error :
+						"unexpected answer");
+		login_finish(req, PASSDB_RESULT_INTERNAL_FAILURE);
+		return;
+	}
+	i_unreached();
+}
+
+static void
+login_hand_over(struct migration_auth_request *req, const char *mechanism)
+{
+	struct migration_auth *auth = req->auth;
+	const struct password_generate_params params = {
+		.user = req->user.local_user,
+	};
+	struct migration_auth_adoption adoption;
+	const char *scheme = auth->set->migration_password_scheme;
+	const char *hash, *error;
+
+	i_zero(&adoption);
+	if (!password_generate_encoded(migration_secret_get(req->secret),
+				       &params, scheme, &hash)) {
+		/* checked at start */
+		i_unreached();
+	}
+	if (migration_seal(auth->sealer, req->secret, req->user.local_user,
+			   req->user.provider->name, &adoption.box,
+			   &error) < 0) {
+		e_error(req->event, "Cannot seal the password: %s", error);
+		login_finish(req, PASSDB_RESULT_INTERNAL_FAILURE);
+		return;
+	}
+	adoption.username = req->user.local_user;
+	adoption.provider = req->user.provider->name;
+	adoption.remote_user = req->user.remote_user;
+	adoption.mechanism = mechanism;
+	adoption.password_hash = t_strdup_printf("{%s}%s", scheme, hash);
+	adoption.login =
+		migration_settings_get_login(auth->set, req->user.provider);
+	req->question = migration_auth_queue_adopt(auth->queue, &adoption,
+						   login_adopted, req);
+}
+
+static void login_log_probe(struct migration_auth_request *req,
+			    const struct migration_probe_result *result)
+{
+	struct event_passthrough *e =
+		event_create_passthrough(req->event)
+			->set_name("migration_login_finished")
+			->add_str("verdict",
+				  migration_verdict_to_string(result->verdict))
+			->add_int("duration",
+				  timeval_diff_usecs(&ioloop_timeval,
+						     &req->probe_started));
+	const char *text;
+
+	text = t_strdup_printf("Login of %s at provider %s (%s:%u): %s",
+			       req->user.remote_user, req->user.provider->name,
+			       req->user.provider->host,
+			       req->user.provider->port,
+			       result->verdict == MIGRATION_VERDICT_OK ?
+				       "ok" :
+				       result->error);
+	switch (result->verdict) {
+	case MIGRATION_VERDICT_OK:
+	case MIGRATION_VERDICT_PASSWORD:
+	case MIGRATION_VERDICT_EXPIRED:
+		e_info(e->event(), "%s", text);
+		break;
+	case MIGRATION_VERDICT_TEMPORARY:
+		e_warning(e->event(),
+			  "%s - the user was told to try again "
+			  "later",
+			  text);
+		break;
+	case MIGRATION_VERDICT_BROKEN:
+		e_error(e->event(),
+			"%s - nobody can log in from this "
+			"provider until it is mended; check with: doveadm "
+			"migration provider test %s",
+			text, req->user.provider->name);
+		break;
+	}
+}
+
+static void
+login_probed(const struct migration_probe_result *result, void *context)
+{
+	struct migration_auth_request *req = context;
+
+	req->probe = NULL;
+	login_log_probe(req, result);
+	if (req->known_here && result->verdict != MIGRATION_VERDICT_OK) {
+		/* it was only to renew what the worker needs */
+		login_success(req);
+		return;
+	}
+	switch (result->verdict) {
+	case MIGRATION_VERDICT_OK:
+		login_hand_over(req, result->mechanism);
+		return;
+	case MIGRATION_VERDICT_PASSWORD:
+		login_finish(req, PASSDB_RESULT_PASSWORD_MISMATCH);
+		return;
+	case MIGRATION_VERDICT_EXPIRED:
+		login_finish(req, PASSDB_RESULT_PASS_EXPIRED);
+		return;
+	case MIGRATION_VERDICT_TEMPORARY:
+	case MIGRATION_VERDICT_BROKEN:
+		login_finish(req, PASSDB_RESULT_INTERNAL_FAILURE);
+		return;
+	}
+	i_unreached();
+}
+
+static void login_probe(struct migration_auth_request *req)
+{
+	struct migration_auth *auth = req->auth;
+
+	if (!migration_secret_is_sendable(req->secret)) {
+		e_info(req->event, "The password is empty, too long or has "
+				   "characters that IMAP cannot send");
+		login_finish(req, PASSDB_RESULT_PASSWORD_MISMATCH);
+		return;
+	}
+	req->probe_started = ioloop_timeval;
+	req->probe =
+		migration_probe_start(auth->prober, req->user.provider,
+				      req->user.remote_user, req->secret,
+				      auth->set->migration_login_timeout * 1000,
+				      login_probed, req);
+}
+
+static void login_home_checked(enum migration_home home, void *context)
+{
+	struct migration_auth_request *req = context;
+
+	req->asking_userdbs = FALSE;
+	if (req->finished) {
+		/* deinit was faster */
+		login_free(req);
+		return;
+	}
+	switch (home) {
+	case MIGRATION_HOME_UNKNOWN_USER:
+		login_probe(req);
+		return;
+	case MIGRATION_HOME_AT_HOME:
+		e_debug(req->event, "The user is at home here: the provider "
+				    "is not asked");
+		login_finish(req, PASSDB_RESULT_PASSWORD_MISMATCH);
+		return;
+	case MIGRATION_HOME_UNSURE:
+		e_warning(req->event,
+			  "Cannot tell whether the user is at "
+			  "home here, because a local user database failed: "
+			  "the provider is not asked");
+		login_finish(req, PASSDB_RESULT_INTERNAL_FAILURE);
+		return;
+	}
+	i_unreached();
+}
+
+static void login_check_home(struct migration_auth_request *req)
+{
+	enum migration_home home = migration_auth_home_passdbs(req->request);
+
+	req->asking_userdbs = TRUE;
+	if (home != MIGRATION_HOME_UNKNOWN_USER) {
+		login_home_checked(home, req);
+		return;
+	}
+	migration_auth_home_userdbs(req->request, req->user.local_user,
+				    login_home_checked, req);
+}
+
+/* 1 = the password, 0 = another one, -1 = hash cannot be read */
+static int
+login_verify_hash(struct migration_auth_request *req, const char *crypted)
+{
+	const struct password_generate_params params = {
+		.user = req->user.local_user,
+	};
+	const unsigned char *raw;
+	const char *scheme, *error;
+	size_t size;
+	int ret;
+
+	scheme = password_get_scheme(&crypted);
+	if (scheme == NULL) {
+		scheme = "CRYPT";
+		if (*crypted == '\0')
+			return 0;
+	}
+	ret = password_decode(crypted, scheme, &raw, &size, &error);
+	if (ret > 0) {
+		ret = password_verify(migration_secret_get(req->secret),
+				      &params, scheme, raw, size, &error);
+	} else {
+		ret = -1;
+	}
+	if (ret < 0)
+		e_error(req->event,
+			"The account's password hash (scheme %s) "
+			"is not usable",
+			scheme);
+	return ret;
+}
+
+static void login_unfinished(struct migration_auth_request *req,
+			     const struct migration_auth_answer *answer)
+{
+	login_set_record(req, answer);
+	/* The local password already is the user's, as with a renamed domain
+	   or while the mailbox is on its way: the provider need not be asked
+	   again. */
+	req->known_here = login_verify_hash(req, answer->password) > 0;
+	if (req->known_here && (!answer->renew || answer->password_changed)) {
+		login_success(req);
+		return;
+	}
+	if (answer->password_changed) {
+		e_info(req->event, "The password was changed here: the "
+				   "provider is not asked");
+		login_finish(req, PASSDB_RESULT_PASSWORD_MISMATCH);
+		return;
+	}
+	/* perhaps it was changed at the provider */
+	login_probe(req);
+}
+
+static void
+login_looked_up(const struct migration_auth_answer *answer, void *context)
+{
+	struct migration_auth_request *req = context;
+
+	req->question = NULL;
+	switch (answer->type) {
+	case MIGRATION_AUTH_ANSWER_NONE:
+		login_check_home(req);
+		return;
+	case MIGRATION_AUTH_ANSWER_RECORD:
+		login_unfinished(req, answer);
+		return;
+	case MIGRATION_AUTH_ANSWER_HOME:
+		login_finish(req, PASSDB_RESULT_PASSWORD_MISMATCH);
+		return;
+	case MIGRATION_AUTH_ANSWER_FAIL:
+	case MIGRATION_AUTH_ANSWER_ADOPTED:
+		e_error(req->event, "Cannot look up the account: %s",
+			answer->error != NULL ? answer->error :
+						"unexpected answer");
+		login_finish(req, PASSDB_RESULT_INTERNAL_FAILURE);
+		return;
+	}
+	i_unreached();
+}
+
+/* Returns FALSE and the result if nothing needs to be asked at all. */
+static bool
+login_is_ours(struct migration_auth *auth, struct auth_request *request,
+	      struct migration_user *user_r, enum passdb_result *result_r)
+{
+	*result_r = PASSDB_RESULT_USER_UNKNOWN;
+	/* a master user's password is nobody's at a provider */
+	if (request->fields.requested_login_user != NULL ||
+	    request->fields.master_user != NULL ||
+	    request->fields.skip_password_check)
+		return FALSE;
+	switch (migration_providers_find_user(auth->providers,
+					      request->fields.user, user_r)) {
+	case MIGRATION_USER_OK:
+		break;
+	case MIGRATION_USER_FOREIGN:
+		return FALSE;
+	case MIGRATION_USER_REFUSED:
+		e_info(authdb_event(request),
+		       "The user name is too long or "
+		       "has characters that no provider accepts");
+		*result_r = PASSDB_RESULT_PASSWORD_MISMATCH;
+		return FALSE;
+	}
+	if (request->passdb->next != NULL) {
+		e_error(authdb_event(request),
+			"passdb migration must be the "
+			"last passdb: users of those behind it could be "
+			"asked for at a provider");
+		*result_r = PASSDB_RESULT_INTERNAL_FAILURE;
+		return FALSE;
+	}
+	return TRUE;
+}
+
+void migration_auth_verify(struct migration_auth *auth,
+			   struct auth_request *request, const char *password,
+			   verify_plain_callback_t *callback)
+{
+	struct migration_auth_request *req;
+	struct migration_user user;
+	enum passdb_result result;
+	pool_t pool;
+
+	if (!login_is_ours(auth, request, &user, &result)) {
+		callback(result, request);
+		return;
+	}
+	pool = pool_alloconly_create("migration auth request", 512);
+	req = p_new(pool, struct migration_auth_request, 1);
+	req->pool = pool;
+	req->auth = auth;
+	req->request = request;
+	req->callback = callback;
+	req->user.provider = user.provider;
+	req->user.local_user = p_strdup(pool, user.local_user);
+	req->user.remote_user = p_strdup(pool, user.remote_user);
+	req->secret = migration_secret_create(password, strlen(password));
+	req->event = event_create(authdb_event(request));
+	event_add_category(req->event, &event_category_migration);
+	event_add_str(req->event, "provider", user.provider->name);
+	DLLIST_PREPEND(&auth->requests, req);
+	auth_request_ref(request);
+
+	req->question = migration_auth_queue_lookup(auth->queue,
+						    req->user.local_user,
+						    login_looked_up, req);
+}
+
+static int
+auth_check_scheme(const struct migration_settings *set, const char **error_r)
+{
+	const struct password_generate_params params = { .user = "" };
+	const char *hash;
+
+	if (password_generate_encoded("", &params,
+				      set->migration_password_scheme, &hash))
+		return 0;
+	*error_r = t_strdup_printf(
+		"migration_password_scheme: unknown scheme %s (list them "
+		"with: doveadm pw -l)",
+		set->migration_password_scheme);
+	return -1;
+}
+
+int migration_auth_init(const struct migration_settings *set,
+			const char *base_dir, struct migration_auth **auth_r,
+			const char **error_r)
+{
+	struct migration_auth *auth;
+
+	auth = i_new(struct migration_auth, 1);
+	auth->set = set;
+	auth->event = event_create(NULL);
+	event_add_category(auth->event, &event_category_migration);
+	event_set_append_log_prefix(auth->event, "migration: ");
+	if (auth_check_scheme(set, error_r) < 0 ||
+	    migration_providers_init(set, &auth->providers, error_r) < 0 ||
+	    migration_prober_init(&auth->prober, error_r) < 0 ||
+	    (array_is_created(&set->providers) &&
+	     array_count(&set->providers) > 0 &&
+	     migration_sealer_init(set->migration_public_key_file,
+				   &auth->sealer, error_r) < 0)) {
+		migration_auth_deinit(&auth);
+		return -1;
+	}
+	auth->queue = migration_auth_queue_init(
+		t_strconcat(base_dir, "/" MIGRATION_AUTH_SOCKET, NULL),
+		auth->event);
+	*auth_r = auth;
+	return 0;
+}
+
+void migration_auth_deinit(struct migration_auth **_auth)
+{
+	struct migration_auth *auth = *_auth;
+
+	if (auth == NULL)
+		return;
+	*_auth = NULL;
+	while (auth->requests != NULL) {
+		login_finish(auth->requests, PASSDB_RESULT_INTERNAL_FAILURE);
+	}
+	migration_auth_queue_deinit(&auth->queue);
+	migration_prober_deinit(&auth->prober);
+	if (auth->sealer != NULL)
+		migration_sealer_deinit(&auth->sealer);
+	migration_providers_deinit(&auth->providers);
+	event_unref(&auth->event);
+	i_free(auth);
+}

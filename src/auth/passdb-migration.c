@@ -1,0 +1,125 @@
+/* Copyright (c) 2026 dovecot-migration authors, see the included COPYING file */
+
+/* The adapter between Dovecot's auth and migration-auth-request.c: reads the
+   settings while the process is still root, no decisions. */
+
+#include "auth-common.h"
+#include "array.h"
+#include "settings-parser.h"
+#include "master-service.h"
+#include "master-service-settings.h"
+#include "passdb.h"
+#include "migration-settings.h"
+#include "migration-auth-home.h"
+#include "migration-auth-request.h"
+
+struct migration_passdb_module {
+	struct passdb_module module;
+
+	const struct migration_settings *set;
+	struct migration_auth *auth;
+};
+
+extern const char *authdb_migration_version;
+void authdb_migration_init(void);
+void authdb_migration_deinit(void);
+
+const char *authdb_migration_version = DOVECOT_ABI_VERSION;
+
+static const struct migration_settings *
+migration_passdb_read_settings(pool_t pool)
+{
+	const struct setting_parser_info *const set_roots[] = {
+		&migration_setting_parser_info, NULL
+	};
+	struct master_service_settings_input input;
+	struct master_service_settings_output output;
+	struct setting_parser_context *parser;
+	const struct migration_settings *set;
+	const char *error;
+
+	i_zero(&input);
+	input.roots = set_roots;
+	input.module = "migration";
+	input.service = "auth";
+	/* or auth could be executed again */
+	input.never_exec = TRUE;
+	if (master_service_settings_read(master_service, &input, &output,
+					 &error) < 0)
+		i_fatal("passdb migration: Error reading configuration: %s",
+			error);
+	/* the next reader clears the master service's pool */
+	parser = settings_parser_dup(master_service_get_settings_parser(
+					     master_service),
+				     pool);
+	set = master_service_settings_parser_get_others(master_service,
+							parser)[0];
+	settings_parser_deinit(&parser);
+	return set;
+}
+
+static struct passdb_module *
+migration_passdb_preinit(pool_t pool, const char *args)
+{
+	struct migration_passdb_module *module;
+	const char *error;
+
+	if (*args != '\0') {
+		i_fatal("passdb migration: args is not used: the settings are "
+			"migration_* and migration_provider NAME { }");
+	}
+	module = p_new(pool, struct migration_passdb_module, 1);
+	module->set = migration_passdb_read_settings(pool);
+	if (migration_auth_init(
+		    module->set,
+		    master_service_settings_get(master_service)->base_dir,
+		    &module->auth, &error) < 0)
+		i_fatal("passdb migration: %s", error);
+	return &module->module;
+}
+
+static void migration_passdb_init(struct passdb_module *_module ATTR_UNUSED)
+{
+	migration_auth_home_init();
+}
+
+static void migration_passdb_deinit(struct passdb_module *_module)
+{
+	struct migration_passdb_module *module =
+		container_of(_module, struct migration_passdb_module, module);
+
+	migration_auth_deinit(&module->auth);
+	migration_auth_home_deinit();
+}
+
+static void migration_passdb_verify_plain(struct auth_request *request,
+					  const char *password,
+					  verify_plain_callback_t *callback)
+{
+	struct migration_passdb_module *module =
+		container_of(request->passdb->passdb,
+			     struct migration_passdb_module, module);
+
+	migration_auth_home_watch();
+	migration_auth_verify(module->auth, request, password, callback);
+}
+
+static struct passdb_module_interface passdb_migration = {
+	.name = "migration",
+
+	.preinit = migration_passdb_preinit,
+	.init = migration_passdb_init,
+	.deinit = migration_passdb_deinit,
+
+	.verify_plain = migration_passdb_verify_plain,
+};
+
+void authdb_migration_init(void)
+{
+	passdb_register_module(&passdb_migration);
+}
+
+void authdb_migration_deinit(void)
+{
+	passdb_unregister_module(&passdb_migration);
+}

@@ -1,0 +1,221 @@
+/* Copyright (c) 2026 dovecot-migration authors, see the included COPYING file */
+
+#include "lib.h"
+#include "ioloop.h"
+#include "migration-provider.h"
+#include "migration-state.h"
+#include "migration-store.h"
+#include "doveadm-migration-cmd.h"
+
+struct show_context {
+	struct doveadm_migration_cmd cmd;
+	/* as typed, and as the accounts here are named */
+	const char *typed, *username;
+};
+
+static const struct doveadm_migration_column show_columns[] = {
+	{ "username", 0 },
+	{ "provider", 0 },
+	{ "remote_user", 0 },
+	{ "mechanism", 0 },
+	{ "state", 0 },
+	{ "phase", 0 },
+	{ "control", 0 },
+	{ "reason", 0 },
+	{ "progress", DOVEADM_MIGRATION_COLUMN_NUMBER },
+	{ "messages", DOVEADM_MIGRATION_COLUMN_NUMBER },
+	{ "messages_total", DOVEADM_MIGRATION_COLUMN_NUMBER },
+	{ "bytes", DOVEADM_MIGRATION_COLUMN_NUMBER },
+	{ "created", 0 },
+	{ "last_login", 0 },
+	{ "last_sync", 0 },
+	{ "next_sync", 0 },
+	{ "attempts", DOVEADM_MIGRATION_COLUMN_NUMBER },
+	{ "error", 0 },
+	{ "password_changed_here", 0 },
+	{ "credential", 0 },
+	{ "next", 0 },
+	{ NULL, 0 }
+};
+
+static const char *
+show_next_blocked(const struct migration_record *record, const char *sync)
+{
+	switch (record->reason) {
+	case MIGRATION_REASON_PASSWORD:
+		return t_strdup_printf(
+			"waits for the user's next login with a password that "
+			"the provider accepts; the stored one again: %s",
+			sync);
+	case MIGRATION_REASON_ACCOUNT:
+		return t_strdup_printf(
+			"the account at the provider is gone or disabled; "
+			"when that is settled: %s",
+			sync);
+	case MIGRATION_REASON_PROVIDER:
+		return t_strdup_printf(
+			"the provider cannot be used as it is; look with: "
+			"doveadm migration provider test %s; then: %s",
+			record->provider, sync);
+	case MIGRATION_REASON_LOCAL:
+		return t_strdup_printf(
+			"the account or its storage here is at fault; when "
+			"that is repaired: %s",
+			sync);
+	case MIGRATION_REASON_NONE:
+		return t_strdup_printf("blocked without a reason; again: %s",
+				       sync);
+	}
+	i_unreached();
+}
+
+static const char *
+show_next_waiting(const struct migration_record *record, time_t now,
+		  const char *what, const char *sync)
+{
+	if (*record->credential == '\0') {
+		return "waits for the user's next login: there is no password "
+		       "to log in with at the provider";
+	}
+	if (record->next_sync <= now)
+		return t_strconcat(what, " waits for a free worker", NULL);
+	return t_strdup_printf("%s at %s; now: %s", what,
+			       unixdate2str(record->next_sync), sync);
+}
+
+/* One sentence: what happens next, or what the administrator can do. */
+static const char *show_next(const struct migration_record *record, time_t now)
+{
+	const char *sync = t_strdup_printf("doveadm migration sync -u %s",
+					   record->username);
+
+	switch (migration_state(record, now)) {
+	case MIGRATION_STATE_QUEUED:
+		return show_next_waiting(record, now, "the first sync", sync);
+	case MIGRATION_STATE_SYNCING:
+		return t_strdup_printf("mail is being copied by %s",
+				       record->lease_owner);
+	case MIGRATION_STATE_RETRYING:
+		return show_next_waiting(record, now, "the next try", sync);
+	case MIGRATION_STATE_PAUSED:
+		return "nothing until an administrator resumes it";
+	case MIGRATION_STATE_BLOCKED:
+		return show_next_blocked(record, sync);
+	case MIGRATION_STATE_FOLLOWING:
+		return "the first full sync is done; this version does not "
+		       "follow later changes at the provider";
+	case MIGRATION_STATE_FINISHED:
+		return "nothing: the migration is over and the stored "
+		       "password destroyed";
+	}
+	i_unreached();
+}
+
+static void show_record(const struct migration_record *record)
+{
+	enum migration_state state = migration_state(record, ioloop_time);
+	bool changed =
+		strcmp(record->account_password, record->adopted_password) != 0;
+
+	doveadm_print(record->username);
+	doveadm_print(record->provider);
+	doveadm_migration_cmd_print(record->remote_user);
+	doveadm_migration_cmd_print(record->mechanism);
+	doveadm_print(migration_state_to_string(state));
+	doveadm_print(migration_phase_to_string(record->phase));
+	doveadm_print(migration_control_to_string(record->control));
+	doveadm_migration_cmd_print(migration_reason_to_string(record->reason));
+	doveadm_print_num(migration_record_progress(record));
+	doveadm_print_num(record->messages_done);
+	doveadm_print_num(record->messages_total);
+	doveadm_print_num(record->bytes_done);
+	doveadm_migration_cmd_print_time(record->created);
+	doveadm_migration_cmd_print_time(record->last_login);
+	doveadm_migration_cmd_print_time(record->last_sync);
+	doveadm_migration_cmd_print_time(record->next_sync);
+	doveadm_print_num(record->attempts);
+	doveadm_migration_cmd_print(record->error);
+	doveadm_print(changed ? "yes" : "no");
+	/* never the hashes or the box themselves */
+	doveadm_print(*record->credential == '\0' ? "none" : "sealed");
+	doveadm_print(show_next(record, ioloop_time));
+}
+
+/* A renamed domain: under which name the user is known here. */
+static const char *show_other_name(struct show_context *ctx)
+{
+	struct migration_providers *providers;
+	struct migration_user user;
+	const char *error, *hint = "";
+
+	if (migration_providers_init(ctx->cmd.set, &providers, &error) < 0)
+		return "";
+	if (migration_providers_find_user(providers, ctx->typed, &user) ==
+		    MIGRATION_USER_OK &&
+	    strcmp(user.local_user, ctx->username) != 0) {
+		hint = t_strdup_printf(" (the domain is renamed, the account "
+				       "here is %s)",
+				       user.local_user);
+	}
+	migration_providers_deinit(&providers);
+	return hint;
+}
+
+static void show_callback(enum migration_store_found found,
+			  const struct migration_record *record,
+			  const char *error, void *context)
+{
+	struct show_context *ctx = context;
+
+	switch (found) {
+	case MIGRATION_STORE_RECORD:
+		doveadm_migration_cmd_print_init(DOVEADM_PRINT_TYPE_PAGER,
+						 show_columns);
+		show_record(record);
+		return;
+	case MIGRATION_STORE_ACCOUNT:
+		doveadm_migration_cmd_fail(
+			&ctx->cmd, EX_NOUSER,
+			"%s has an account here, but no migration record",
+			ctx->username);
+		return;
+	case MIGRATION_STORE_NOTHING:
+		doveadm_migration_cmd_fail(
+			&ctx->cmd, EX_NOUSER,
+			"No migration record and no account of user %s%s",
+			ctx->username, show_other_name(ctx));
+		return;
+	case MIGRATION_STORE_ERROR:
+		doveadm_migration_cmd_fail(&ctx->cmd, EX_TEMPFAIL,
+					   "Cannot read the record of %s: %s",
+					   ctx->username, error);
+		return;
+	}
+	i_unreached();
+}
+
+static void cmd_migration_show(struct doveadm_cmd_context *cctx)
+{
+	struct show_context ctx;
+
+	i_zero(&ctx);
+	doveadm_migration_cmd_init(&ctx.cmd, cctx);
+	if (!doveadm_cmd_param_str(cctx, "user", &ctx.typed)) {
+		doveadm_migration_cmd_fail_usage(&ctx.cmd);
+	} else if (doveadm_migration_cmd_open_store(&ctx.cmd) == 0) {
+		ctx.username = t_str_lcase(ctx.typed);
+		migration_store_lookup(ctx.cmd.store, ctx.username,
+				       show_callback, &ctx);
+		migration_store_wait(ctx.cmd.store);
+	}
+	doveadm_migration_cmd_deinit(&ctx.cmd);
+}
+
+struct doveadm_cmd_ver2 doveadm_migration_cmd_show = {
+	.name = "migration show",
+	.cmd = cmd_migration_show,
+	.usage = "<user>",
+	DOVEADM_CMD_PARAMS_START DOVEADM_CMD_PARAM('\0', "user", CMD_PARAM_STR,
+						   CMD_PARAM_FLAG_POSITIONAL)
+		DOVEADM_CMD_PARAMS_END
+};

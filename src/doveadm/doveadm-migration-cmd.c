@@ -1,0 +1,118 @@
+/* Copyright (c) 2026 dovecot-migration authors, see the included COPYING file */
+
+#include "lib.h"
+#include "migration-common.h"
+#include "migration-settings.h"
+#include "migration-store.h"
+#include "doveadm-migration-cmd.h"
+
+struct cmd_store_open {
+	int ret;
+	const char *error;
+};
+
+void doveadm_migration_cmd_init(struct doveadm_migration_cmd *cmd_r,
+				struct doveadm_cmd_context *cctx)
+{
+	i_zero(cmd_r);
+	cmd_r->cctx = cctx;
+	cmd_r->set = doveadm_setting_roots_get_settings(
+		&migration_setting_parser_info);
+	cmd_r->event = event_create(NULL);
+	event_add_category(cmd_r->event, &event_category_migration);
+}
+
+void doveadm_migration_cmd_deinit(struct doveadm_migration_cmd *cmd)
+{
+	migration_store_deinit(&cmd->store);
+	event_unref(&cmd->event);
+}
+
+void doveadm_migration_cmd_fail(struct doveadm_migration_cmd *cmd,
+				int exit_code, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	e_error(cmd->event, "%s", t_strdup_vprintf(format, args));
+	va_end(args);
+	if (doveadm_exit_code == 0)
+		doveadm_exit_code = exit_code;
+}
+
+void doveadm_migration_cmd_fail_usage(struct doveadm_migration_cmd *cmd)
+{
+	const struct doveadm_cmd_ver2 *ver2 = cmd->cctx->cmd;
+
+	/* not help_ver2(): that ends the process, doveadm-server as well */
+	doveadm_migration_cmd_fail(cmd, EX_USAGE, "usage: doveadm %s %s",
+				   ver2->name, ver2->usage);
+}
+
+static void cmd_store_opened(int ret, const char *error, void *context)
+{
+	struct cmd_store_open *open = context;
+
+	open->ret = ret;
+	open->error = ret < 0 ? t_strdup(error) : NULL;
+}
+
+int doveadm_migration_cmd_try_store(struct doveadm_migration_cmd *cmd,
+				    const char **error_r)
+{
+	const struct migration_store_settings store_set = {
+		.driver = cmd->set->migration_db_driver,
+		.connect = cmd->set->migration_db_connect,
+		.event_parent = cmd->event,
+		.create = FALSE,
+	};
+	struct cmd_store_open open = { .ret = -1, .error = "no answer" };
+
+	if (migration_store_init(&store_set, &cmd->store, error_r) < 0) {
+		cmd->store = NULL;
+		return -1;
+	}
+	migration_store_open(cmd->store, cmd_store_opened, &open);
+	migration_store_wait(cmd->store);
+	if (open.ret < 0) {
+		*error_r = open.error;
+		migration_store_deinit(&cmd->store);
+		return -1;
+	}
+	return 0;
+}
+
+int doveadm_migration_cmd_open_store(struct doveadm_migration_cmd *cmd)
+{
+	const char *error;
+
+	if (doveadm_migration_cmd_try_store(cmd, &error) < 0) {
+		doveadm_migration_cmd_fail(cmd, EX_TEMPFAIL, "%s", error);
+		return -1;
+	}
+	return 0;
+}
+
+void doveadm_migration_cmd_print_init(
+	const char *formatter, const struct doveadm_migration_column *columns)
+{
+	doveadm_print_init(formatter);
+	for (; columns->name != NULL; columns++) {
+		doveadm_print_header(columns->name, columns->name,
+				     columns->flags);
+	}
+}
+
+void doveadm_migration_cmd_print(const char *value)
+{
+	doveadm_print(*value == '\0' ? "-" : value);
+}
+
+void doveadm_migration_cmd_print_time(time_t value)
+{
+	T_BEGIN
+	{
+		doveadm_print(value == 0 ? "-" : unixdate2str(value));
+	}
+	T_END;
+}

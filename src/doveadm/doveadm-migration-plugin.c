@@ -1,0 +1,35 @@
+/* Copyright (c) 2026 dovecot-migration authors, see the included COPYING file */
+
+#include "lib.h"
+#include "doveadm.h"
+#include "migration-settings.h"
+#include "doveadm-migration-cmd.h"
+#include "doveadm-migration-plugin.h"
+
+const char *doveadm_migration_plugin_version = DOVECOT_ABI_VERSION;
+
+static struct doveadm_cmd_ver2 *const doveadm_migration_commands[] = {
+	&doveadm_migration_cmd_key_generate,
+	&doveadm_migration_cmd_list,
+	&doveadm_migration_cmd_provider_list,
+	&doveadm_migration_cmd_provider_test,
+	&doveadm_migration_cmd_show,
+	&doveadm_migration_cmd_status,
+	&doveadm_migration_cmd_sync,
+};
+
+void doveadm_migration_plugin_init(struct module *module ATTR_UNUSED)
+{
+	unsigned int i;
+
+	/* doveadm reads its settings after this, ours with them. Read later
+	   by ourselves they would silently be the defaults. */
+	doveadm_setting_roots_add(&migration_setting_parser_info);
+	for (i = 0; i < N_ELEMENTS(doveadm_migration_commands); i++)
+		doveadm_cmd_register_ver2(doveadm_migration_commands[i]);
+}
+
+void doveadm_migration_plugin_deinit(void)
+{
+	/* doveadm frees commands and settings */
+}

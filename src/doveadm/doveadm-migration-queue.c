@@ -1,0 +1,173 @@
+/* Copyright (c) 2026 dovecot-migration authors, see the included COPYING file */
+
+#include "lib.h"
+#include "connection.h"
+#include "ioloop.h"
+#include "ostream.h"
+#include "str-sanitize.h"
+#include "doveadm-settings.h"
+#include "migration-limits.h"
+#include "migration-protocol.h"
+#include "doveadm-migration-queue.h"
+
+#define QUEUE_GREETING_SECS 10
+
+struct queue_ask {
+	struct connection conn;
+	struct timeout *to;
+	unsigned int answer_secs;
+
+	doveadm_migration_queue_callback_t *callback;
+	void *context;
+
+	enum doveadm_migration_queue_result result;
+	char *error;
+	bool finished;
+};
+
+static void
+queue_ask_finish(struct queue_ask *ask,
+		 enum doveadm_migration_queue_result result, const char *error)
+{
+	if (ask->finished)
+		return;
+	ask->finished = TRUE;
+	ask->result = result;
+	ask->error = i_strdup(error);
+	io_loop_stop(current_ioloop);
+}
+
+static void queue_ask_expired(struct queue_ask *ask)
+{
+	queue_ask_finish(ask, DOVEADM_MIGRATION_QUEUE_ERROR,
+			 "The migration service does not answer");
+}
+
+static void queue_conn_destroy(struct connection *conn)
+{
+	struct queue_ask *ask = container_of(conn, struct queue_ask, conn);
+	const char *error;
+
+	if (conn->disconnect_reason == CONNECTION_DISCONNECT_CONN_CLOSED) {
+		error = t_strdup_printf("Lost the connection to the migration "
+					"service: %s",
+					connection_disconnect_reason(conn));
+	} else {
+		/* the connection API has logged what */
+		error = "The migration service sent what is not understood";
+	}
+	queue_ask_finish(ask, DOVEADM_MIGRATION_QUEUE_ERROR, error);
+	connection_deinit(conn);
+}
+
+static void queue_conn_handshake_ready(struct connection *conn)
+{
+	struct queue_ask *ask = container_of(conn, struct queue_ask, conn);
+
+	timeout_remove(&ask->to);
+	if (ask->answer_secs != 0) {
+		ask->to = timeout_add(ask->answer_secs * 1000,
+				      queue_ask_expired, ask);
+	}
+}
+
+static int
+queue_conn_input_args(struct connection *conn, const char *const *args)
+{
+	struct queue_ask *ask = container_of(conn, struct queue_ask, conn);
+	int ret;
+
+	timeout_remove(&ask->to);
+	ret = ask->callback(args, ask->context);
+	if (ret == 0) {
+		queue_ask_finish(ask, DOVEADM_MIGRATION_QUEUE_OK, NULL);
+	} else if (ret < 0) {
+		queue_ask_finish(
+			ask, DOVEADM_MIGRATION_QUEUE_ERROR,
+			t_strdup_printf("The migration service sent a line "
+					"that is not understood: %s",
+					str_sanitize(args[0], 80)));
+	}
+	return ret;
+}
+
+static const struct connection_settings queue_conn_set = {
+	.service_name_in = MIGRATION_PROTOCOL_QUEUE,
+	.service_name_out = MIGRATION_PROTOCOL_DOVEADM,
+	.major_version = MIGRATION_PROTOCOL_MAJOR_VERSION,
+	.minor_version = MIGRATION_PROTOCOL_MINOR_VERSION,
+	.input_max_size = MIGRATION_MAX_LINE_BYTES,
+	.output_max_size = MIGRATION_MAX_LINE_BYTES,
+	.client = TRUE,
+};
+
+static const struct connection_vfuncs queue_conn_vfuncs = {
+	.destroy = queue_conn_destroy,
+	.handshake_ready = queue_conn_handshake_ready,
+	.input_args = queue_conn_input_args,
+};
+
+static void queue_ask_connect(struct queue_ask *ask, const char *path)
+{
+	if (connection_client_connect(&ask->conn) == 0)
+		return;
+	if (errno == ENOENT || errno == ECONNREFUSED) {
+		queue_ask_finish(
+			ask, DOVEADM_MIGRATION_QUEUE_NOT_RUNNING,
+			t_strdup_printf("The migration service is not running "
+					"(start Dovecot): connect(%s): %m",
+					path));
+	} else {
+		queue_ask_finish(
+			ask, DOVEADM_MIGRATION_QUEUE_ERROR,
+			t_strdup_printf("Cannot reach the migration service: "
+					"connect(%s): %m",
+					path));
+	}
+}
+
+static void queue_ask_run(struct queue_ask *ask, const char *request)
+{
+	/* timeouts count from there */
+	io_loop_time_refresh();
+	ask->to =
+		timeout_add(QUEUE_GREETING_SECS * 1000, queue_ask_expired, ask);
+	o_stream_nsend_str(ask->conn.output, t_strconcat(request, "\n", NULL));
+	io_loop_run(current_ioloop);
+	timeout_remove(&ask->to);
+	if (!ask->finished) {
+		/* only doveadm's own signal handler stops the loop otherwise */
+		ask->finished = TRUE;
+		ask->result = DOVEADM_MIGRATION_QUEUE_INTERRUPTED;
+	}
+}
+
+enum doveadm_migration_queue_result
+doveadm_migration_queue_ask(struct event *event_parent, const char *request,
+			    unsigned int answer_secs,
+			    doveadm_migration_queue_callback_t *callback,
+			    void *context, const char **error_r)
+{
+	const char *path = t_strconcat(doveadm_settings->base_dir,
+				       "/" MIGRATION_DOVEADM_SOCKET, NULL);
+	struct connection_list *list;
+	struct queue_ask ask;
+
+	i_zero(&ask);
+	ask.conn.event_parent = event_parent;
+	ask.answer_secs = answer_secs;
+	ask.callback = callback;
+	ask.context = context;
+
+	list = connection_list_init(&queue_conn_set, &queue_conn_vfuncs);
+	connection_init_client_unix(list, &ask.conn, path);
+	queue_ask_connect(&ask, path);
+	if (!ask.finished)
+		queue_ask_run(&ask, request);
+
+	/* calls queue_conn_destroy() unless that has happened already */
+	connection_list_deinit(&list);
+	*error_r = t_strdup(ask.error);
+	i_free(ask.error);
+	return ask.result;
+}

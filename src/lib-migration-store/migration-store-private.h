@@ -1,0 +1,59 @@
+#ifndef MIGRATION_STORE_PRIVATE_H
+#define MIGRATION_STORE_PRIVATE_H
+
+/* For the files of this folder only. */
+
+#include "sql-api.h"
+#include "migration-store.h"
+
+struct migration_store {
+	struct sql_db *db;
+	struct event *event;
+	struct module *modules;
+	bool create;
+	/* SQLite only, NULL otherwise */
+	char *sqlite_path;
+};
+
+/* A transaction of statements with the rows that the last compare-and-set in
+   it affected, and whom to tell. */
+struct migration_store_write {
+	struct migration_store *store;
+	struct sql_transaction_context *trans;
+	migration_store_callback_t *callback;
+	void *context;
+	/* rows of the statement that decides, or UINT_MAX */
+	unsigned int rows;
+	char *error;
+	/* sql_transaction_commit() has not returned yet */
+	bool committing:1;
+	bool committed:1;
+};
+
+struct migration_store_write *
+migration_store_write_begin(struct migration_store *store,
+			    migration_store_callback_t *callback,
+			    void *context);
+/* Adds a statement whose rows do not matter. */
+void migration_store_write_add(struct migration_store_write *write,
+			       struct sql_statement **stmt);
+/* Adds the statement that decides: no row = ret 0. */
+void migration_store_write_decide(struct migration_store_write *write,
+				  struct sql_statement **stmt);
+void migration_store_write_commit(struct migration_store_write **write);
+
+/* Columns of a record: what lookup, due and list select, in this order. */
+#define MIGRATION_RECORD_COLUMNS \
+	"j.username, j.provider, j.remote_user, j.mechanism, j.phase, " \
+	"j.control, j.reason, a.password, j.adopted_password, j.credential, " \
+	"j.login, j.attempts, j.error, j.created, j.last_login, j.last_sync, " \
+	"j.next_sync, j.messages_done, j.messages_total, j.bytes_done, " \
+	"j.lease_owner, j.lease_until, a.enabled"
+
+/* Reads the current row into record, allocated from the data stack. Returns
+   0, or -1 if the row is not one of ours. */
+int migration_store_read_record(struct sql_result *result,
+				struct migration_record *record_r,
+				const char **error_r);
+
+#endif

@@ -1,0 +1,247 @@
+/* Copyright (c) 2026 dovecot-migration authors, see the included COPYING file */
+
+/* The tables, made and upgraded by the plugin itself. Each step is one
+   transaction that ends with its version; of two nodes that try the same step
+   the second fails on the version's primary key and looks again. */
+
+#include "lib.h"
+#include "str.h"
+#include "migration-store-private.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+/* Upgrade attempts before giving up: another node may win each step once. */
+#define SCHEMA_MAX_TRIES 10
+
+static const char *const schema_step_1[] = {
+	"CREATE TABLE migration_domain ("
+	" name VARCHAR(255) NOT NULL PRIMARY KEY,"
+	" created BIGINT NOT NULL)",
+
+	"CREATE TABLE migration_account ("
+	" username VARCHAR(320) NOT NULL PRIMARY KEY,"
+	" domain VARCHAR(255) NOT NULL,"
+	" password VARCHAR(512) NOT NULL,"
+	" enabled INTEGER NOT NULL DEFAULT 1,"
+	" created BIGINT NOT NULL)",
+
+	"CREATE TABLE migration_job ("
+	" username VARCHAR(320) NOT NULL PRIMARY KEY,"
+	" provider VARCHAR(255) NOT NULL,"
+	" remote_user VARCHAR(320) NOT NULL,"
+	" mechanism VARCHAR(32) NOT NULL,"
+	" phase VARCHAR(16) NOT NULL,"
+	" control VARCHAR(16) NOT NULL,"
+	" reason VARCHAR(16) NOT NULL DEFAULT '',"
+	" adopted_password VARCHAR(512) NOT NULL,"
+	" credential TEXT NOT NULL,"
+	" login VARCHAR(16) NOT NULL,"
+	" attempts INTEGER NOT NULL DEFAULT 0,"
+	" error VARCHAR(1000) NOT NULL DEFAULT '',"
+	" created BIGINT NOT NULL,"
+	" last_login BIGINT NOT NULL DEFAULT 0,"
+	" last_sync BIGINT NOT NULL DEFAULT 0,"
+	" next_sync BIGINT NOT NULL DEFAULT 0,"
+	" messages_done BIGINT NOT NULL DEFAULT 0,"
+	" messages_total BIGINT NOT NULL DEFAULT 0,"
+	" bytes_done BIGINT NOT NULL DEFAULT 0,"
+	" lease_owner VARCHAR(255) NOT NULL DEFAULT '',"
+	" lease_until BIGINT NOT NULL DEFAULT 0)",
+
+	"CREATE INDEX migration_job_due"
+	" ON migration_job (provider, phase, control, next_sync)",
+
+	/* What Dovecot's own sql passdb asks (conf.d). hold: passdb migration
+	   has the last word, because IMAP and POP3 logins wait for the mailbox
+	   or because the sealed password may have to be renewed. */
+	"CREATE VIEW migration_passdb AS"
+	" SELECT a.username, a.password,"
+	" CASE WHEN (j.phase = 'initial' AND j.login = 'wait')"
+	" OR (j.phase <> 'finished' AND j.control = 'blocked'"
+	" AND j.reason = 'local')"
+	" THEN 1 ELSE 0 END AS hold"
+	" FROM migration_account a"
+	" LEFT JOIN migration_job j ON j.username = a.username"
+	" WHERE a.enabled = 1",
+
+	"CREATE VIEW migration_userdb AS"
+	" SELECT username, domain FROM migration_account WHERE enabled = 1",
+
+	NULL
+};
+
+static const char *const *const schema_steps[] = {
+	schema_step_1,
+};
+
+struct store_open {
+	struct migration_store *store;
+	migration_store_callback_t *callback;
+	void *context;
+	unsigned int tries;
+};
+
+static void store_open_check(struct store_open *open);
+
+static void
+store_open_finish(struct store_open *open, int ret, const char *error)
+{
+	open->callback(ret, error, open->context);
+	i_free(open);
+}
+
+static void
+store_open_stepped(int ret, const char *error ATTR_UNUSED, void *context)
+{
+	struct store_open *open = context;
+
+	/* a failure may be another node's success: look again */
+	if (ret < 0 && open->tries >= SCHEMA_MAX_TRIES) {
+		store_open_finish(
+			open, -1,
+			t_strdup_printf("Cannot make or upgrade the tables: %s",
+					error));
+	} else {
+		store_open_check(open);
+	}
+}
+
+static void store_open_step(struct store_open *open, unsigned int version)
+{
+	struct migration_store_write *write;
+	const char *const *sql;
+
+	open->tries++;
+	write = migration_store_write_begin(open->store, store_open_stepped,
+					    open);
+	for (sql = schema_steps[version]; *sql != NULL; sql++)
+		sql_update(write->trans, *sql);
+	sql_update(write->trans,
+		   t_strdup_printf(
+			   "INSERT INTO migration_schema (version) VALUES (%u)",
+			   version + 1));
+	migration_store_write_commit(&write);
+}
+
+static void
+store_open_version(struct sql_result *result, struct store_open *open)
+{
+	unsigned int version = 0;
+	const char *value;
+	int ret;
+
+	ret = sql_result_next_row(result);
+	if (ret < 0) {
+		store_open_finish(
+			open, -1,
+			t_strdup_printf(
+				"Cannot read the schema version: %s%s",
+				sql_result_get_error(result),
+				open->store->create ?
+					"" :
+					" (Dovecot's migration "
+					"service makes the tables when it starts)"));
+		return;
+	}
+	if (ret > 0) {
+		value = sql_result_get_field_value(result, 0);
+		if (value != NULL && str_to_uint(value, &version) < 0)
+			version = UINT_MAX;
+	}
+	while (ret > 0)
+		ret = sql_result_next_row(result);
+
+	if (version > N_ELEMENTS(schema_steps)) {
+		store_open_finish(
+			open, -1,
+			t_strdup_printf(
+				"The database has schema version %u, this program "
+				"knows up to %zu: it belongs to a newer "
+				"dovecot-migration",
+				version, N_ELEMENTS(schema_steps)));
+	} else if (version == N_ELEMENTS(schema_steps)) {
+		store_open_finish(open, 1, NULL);
+	} else if (!open->store->create) {
+		store_open_finish(
+			open, -1,
+			"The tables do not exist yet: "
+			"start Dovecot, its migration service makes them");
+	} else {
+		store_open_step(open, version);
+	}
+}
+
+static void store_open_check(struct store_open *open)
+{
+	sql_query(open->store->db, "SELECT MAX(version) FROM migration_schema",
+		  store_open_version, open);
+}
+
+static void store_open_prepared(int ret, const char *error, void *context)
+{
+	struct store_open *open = context;
+
+	if (ret < 0) {
+		store_open_finish(
+			open, -1,
+			t_strdup_printf("Cannot write to the database: %s",
+					error));
+	} else {
+		store_open_check(open);
+	}
+}
+
+static void store_open_wal(struct sql_result *result, struct store_open *open)
+{
+	struct migration_store_write *write;
+	int ret;
+
+	/* readers (auth, doveadm) never wait for the writer */
+	while ((ret = sql_result_next_row(result)) > 0)
+		;
+	if (ret < 0) {
+		store_open_finish(
+			open, -1,
+			t_strdup_printf("Cannot open the database: %s",
+					sql_result_get_error(result)));
+		return;
+	}
+	write = migration_store_write_begin(open->store, store_open_prepared,
+					    open);
+	sql_update(write->trans, "CREATE TABLE IF NOT EXISTS migration_schema"
+				 " (version INTEGER NOT NULL PRIMARY KEY)");
+	migration_store_write_commit(&write);
+}
+
+void migration_store_open(struct migration_store *store,
+			  migration_store_callback_t *callback, void *context)
+{
+	struct store_open *open;
+
+	open = i_new(struct store_open, 1);
+	open->store = store;
+	open->callback = callback;
+	open->context = context;
+
+	if (!store->create) {
+		/* opening would make an empty file with our owner */
+		if (store->sqlite_path != NULL &&
+		    access(store->sqlite_path, R_OK | W_OK) < 0) {
+			store_open_finish(
+				open, -1,
+				t_strdup_printf(
+					"Cannot use the database %s: %m%s",
+					store->sqlite_path,
+					errno != ENOENT ?
+						"" :
+						" (Dovecot's migration service makes it when "
+						"it starts)"));
+			return;
+		}
+		store_open_check(open);
+	} else {
+		sql_query(store->db, "PRAGMA journal_mode=WAL", store_open_wal,
+			  open);
+	}
+}

@@ -1,0 +1,273 @@
+/* Copyright (c) 2026 dovecot-migration authors, see the included COPYING file */
+
+#include "lib.h"
+#include "module-dir.h"
+#include "migration-common.h"
+#include "migration-state.h"
+#include "migration-store-private.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+int migration_store_init(const struct migration_store_settings *set,
+			 struct migration_store **store_r, const char **error_r)
+{
+	const struct module_dir_load_settings mod_set = {
+		.abi_version = DOVECOT_ABI_VERSION,
+		.require_init_funcs = TRUE,
+	};
+	struct sql_settings sql_set;
+	struct migration_store *store;
+	const char *driver;
+
+	store = i_new(struct migration_store, 1);
+	store->create = set->create;
+	store->event = event_create(set->event_parent);
+	event_add_category(store->event, &event_category_migration);
+
+	sql_drivers_init();
+	driver = t_strconcat("driver_", set->driver, NULL);
+	if (module_dir_try_load_missing(&store->modules, MODULEDIR, driver,
+					&mod_set, error_r) < 0) {
+		*error_r = t_strdup_printf("Cannot load SQL driver %s "
+					   "(is dovecot-%s installed?): %s",
+					   set->driver, set->driver, *error_r);
+		migration_store_deinit(&store);
+		return -1;
+	}
+	module_dir_init(store->modules);
+
+	i_zero(&sql_set);
+	sql_set.driver = set->driver;
+	sql_set.connect_string = set->connect;
+	sql_set.event_parent = store->event;
+	if (sql_init_full(&sql_set, &store->db, error_r) < 0) {
+		store->db = NULL;
+		migration_store_deinit(&store);
+		return -1;
+	}
+	if (strcmp(set->driver, "sqlite") == 0)
+		store->sqlite_path = i_strdup(set->connect);
+	*store_r = store;
+	return 0;
+}
+
+void migration_store_deinit(struct migration_store **_store)
+{
+	struct migration_store *store = *_store;
+
+	if (store == NULL)
+		return;
+	*_store = NULL;
+	if (store->db != NULL)
+		sql_unref(&store->db);
+	/* drivers must be unloaded first, see doc/dovecot-notes.md */
+	module_dir_unload(&store->modules);
+	sql_drivers_deinit();
+	event_unref(&store->event);
+	i_free(store->sqlite_path);
+	i_free(store);
+}
+
+void migration_store_wait(struct migration_store *store)
+{
+	sql_wait(store->db);
+}
+
+struct migration_store_write *
+migration_store_write_begin(struct migration_store *store,
+			    migration_store_callback_t *callback, void *context)
+{
+	struct migration_store_write *write;
+
+	write = i_new(struct migration_store_write, 1);
+	write->store = store;
+	write->callback = callback;
+	write->context = context;
+	write->rows = UINT_MAX;
+	write->trans = sql_transaction_begin(store->db);
+	return write;
+}
+
+void migration_store_write_add(struct migration_store_write *write,
+			       struct sql_statement **stmt)
+{
+	sql_update_stmt(write->trans, stmt);
+}
+
+void migration_store_write_decide(struct migration_store_write *write,
+				  struct sql_statement **stmt)
+{
+	write->rows = 0;
+	sql_update_stmt_get_rows(write->trans, stmt, &write->rows);
+}
+
+static void store_write_finish(struct migration_store_write *write)
+{
+	if (write->error != NULL)
+		write->callback(-1, write->error, write->context);
+	else
+		write->callback(write->rows == 0 ? 0 : 1, NULL, write->context);
+	i_free(write->error);
+	i_free(write);
+}
+
+static void store_write_committed(const struct sql_commit_result *result,
+				  struct migration_store_write *write)
+{
+	write->error = i_strdup(result->error);
+	write->committed = TRUE;
+	if (!write->committing)
+		store_write_finish(write);
+}
+
+void migration_store_write_commit(struct migration_store_write **_write)
+{
+	struct migration_store_write *write = *_write;
+
+	*_write = NULL;
+	/* SQLite's driver reports a failure before it rolls back: who is told
+	   that early would read what never happened, and could not write. */
+	write->committing = TRUE;
+	sql_transaction_commit(&write->trans, store_write_committed, write);
+	write->committing = FALSE;
+	if (write->committed)
+		store_write_finish(write);
+}
+
+static int
+row_get_number(struct sql_result *result, unsigned int idx, uint64_t *num_r)
+{
+	const char *value = sql_result_get_field_value(result, idx);
+
+	*num_r = 0;
+	return value == NULL ? 0 : str_to_uint64(value, num_r);
+}
+
+static const char *row_get_str(struct sql_result *result, unsigned int idx)
+{
+	const char *value = sql_result_get_field_value(result, idx);
+
+	return value == NULL ? "" : t_strdup(value);
+}
+
+int migration_store_read_record(struct sql_result *result,
+				struct migration_record *record_r,
+				const char **error_r)
+{
+	enum {
+		ATTEMPTS,
+		CREATED,
+		LAST_LOGIN,
+		LAST_SYNC,
+		NEXT_SYNC,
+		DONE,
+		TOTAL,
+		BYTES,
+		LEASE_UNTIL,
+		NUMBER_COUNT
+	};
+	static const unsigned int number_columns[NUMBER_COUNT] = { 11, 13, 14,
+								   15, 16, 17,
+								   18, 19, 21 };
+	uint64_t numbers[NUMBER_COUNT];
+	unsigned int i;
+
+	i_zero(record_r);
+	record_r->username = row_get_str(result, 0);
+	record_r->provider = row_get_str(result, 1);
+	record_r->remote_user = row_get_str(result, 2);
+	record_r->mechanism = row_get_str(result, 3);
+	if (migration_phase_parse(row_get_str(result, 4), &record_r->phase) <
+		    0 ||
+	    migration_control_parse(row_get_str(result, 5),
+				    &record_r->control) < 0 ||
+	    migration_reason_parse(row_get_str(result, 6), &record_r->reason) <
+		    0) {
+		*error_r = t_strdup_printf(
+			"migration_job %s: unknown phase, control or reason",
+			record_r->username);
+		return -1;
+	}
+	record_r->account_password = row_get_str(result, 7);
+	record_r->adopted_password = row_get_str(result, 8);
+	record_r->credential = row_get_str(result, 9);
+	record_r->login = row_get_str(result, 10);
+	record_r->error = row_get_str(result, 12);
+	record_r->lease_owner = row_get_str(result, 20);
+	record_r->account_disabled = strcmp(row_get_str(result, 22), "0") == 0;
+	for (i = 0; i < NUMBER_COUNT; i++) {
+		if (row_get_number(result, number_columns[i], &numbers[i]) <
+		    0) {
+			*error_r = t_strdup_printf(
+				"migration_job %s: column %u is not a number",
+				record_r->username, number_columns[i]);
+			return -1;
+		}
+	}
+	record_r->attempts = numbers[ATTEMPTS];
+	record_r->created = numbers[CREATED];
+	record_r->last_login = numbers[LAST_LOGIN];
+	record_r->last_sync = numbers[LAST_SYNC];
+	record_r->next_sync = numbers[NEXT_SYNC];
+	record_r->messages_done = numbers[DONE];
+	record_r->messages_total = numbers[TOTAL];
+	record_r->bytes_done = numbers[BYTES];
+	record_r->lease_until = numbers[LEASE_UNTIL];
+	return 0;
+}
+
+struct store_lookup {
+	migration_store_lookup_callback_t *callback;
+	void *context;
+};
+
+static void
+store_lookup_result(struct sql_result *result, struct store_lookup *lookup)
+{
+	enum migration_store_found found = MIGRATION_STORE_NOTHING;
+	struct migration_record record;
+	const char *error = NULL;
+	int ret;
+
+	i_zero(&record);
+	ret = sql_result_next_row(result);
+	if (ret < 0) {
+		found = MIGRATION_STORE_ERROR;
+		error = t_strdup(sql_result_get_error(result));
+	} else if (ret > 0 && sql_result_get_field_value(result, 0) == NULL) {
+		found = MIGRATION_STORE_ACCOUNT;
+	} else if (ret > 0) {
+		found = migration_store_read_record(result, &record, &error) <
+					0 ?
+				MIGRATION_STORE_ERROR :
+				MIGRATION_STORE_RECORD;
+	}
+	/* lets go of the table before the callback writes to it */
+	while (ret > 0)
+		ret = sql_result_next_row(result);
+	lookup->callback(found,
+			 found == MIGRATION_STORE_RECORD ? &record : NULL,
+			 error, lookup->context);
+	i_free(lookup);
+}
+
+void migration_store_lookup(struct migration_store *store, const char *username,
+			    migration_store_lookup_callback_t *callback,
+			    void *context)
+{
+	struct store_lookup *lookup;
+	struct sql_statement *stmt;
+
+	lookup = i_new(struct store_lookup, 1);
+	lookup->callback = callback;
+	lookup->context = context;
+
+	stmt = sql_statement_init(
+		store->db,
+		"SELECT " MIGRATION_RECORD_COLUMNS " FROM migration_account a "
+		"LEFT JOIN migration_job j ON j.username = a.username "
+		"WHERE a.username = ?");
+	sql_statement_bind_str(stmt, 0, username);
+	sql_statement_query(&stmt, store_lookup_result, lookup);
+}

@@ -1,0 +1,145 @@
+#ifndef MIGRATION_STORE_H
+#define MIGRATION_STORE_H
+
+/* The database: accounts, domains and migration records through Dovecot's
+   lib-sql. The only place with SQL text. Used by the queue, which writes, and
+   by doveadm, which mostly reads.
+
+   Everything is asynchronous and each callback is called exactly once. With
+   SQLite it is called from within the call itself, with the other drivers
+   later; callers must survive both. The records and errors given to a
+   callback are valid during the callback only.
+
+   A change of state is a compare-and-set: it says in its result whether the
+   row still was what the caller believed. */
+
+#include "migration-record.h"
+
+struct migration_store;
+
+struct migration_store_settings {
+	const char *driver;
+	const char *connect;
+	struct event *event_parent;
+	/* Make the database if there is none, and make or upgrade the tables.
+	   Only the queue does this. */
+	bool create;
+};
+
+enum migration_store_found {
+	MIGRATION_STORE_ERROR = -1,
+	MIGRATION_STORE_NOTHING = 0,
+	/* An account without a migration record. */
+	MIGRATION_STORE_ACCOUNT,
+	/* An account with a migration record. A record whose account was
+	   deleted counts as gone, here and in every list. */
+	MIGRATION_STORE_RECORD,
+};
+
+/* What a good login at the provider brings. */
+struct migration_adoption {
+	const char *username, *domain;
+	const char *provider;
+	const char *remote_user, *mechanism;
+	/* With {SCHEME} */
+	const char *password;
+	/* Base64 */
+	const char *credential;
+	const char *login;
+};
+
+/* ret: 1 = changed as asked, 0 = somebody else changed it before (nothing was
+   written), -1 = error. */
+typedef void
+migration_store_callback_t(int ret, const char *error, void *context);
+typedef void
+migration_store_lookup_callback_t(enum migration_store_found found,
+				  const struct migration_record *record,
+				  const char *error, void *context);
+/* record is NULL at the end of the list (ret 0) and on error (ret -1). */
+typedef void
+migration_store_record_callback_t(int ret,
+				  const struct migration_record *record,
+				  const char *error, void *context);
+
+/* Loads the SQL driver. Connects at the first use. */
+int migration_store_init(const struct migration_store_settings *set,
+			 struct migration_store **store_r,
+			 const char **error_r);
+void migration_store_deinit(struct migration_store **store);
+/* Blocks until all that was asked for is answered: for doveadm. */
+void migration_store_wait(struct migration_store *store);
+
+/* Checks the schema, and with set.create makes or upgrades it. ret is 1, or
+   -1 with an error. Must have succeeded before anything else is called. */
+void migration_store_open(struct migration_store *store,
+			  migration_store_callback_t *callback, void *context);
+
+void migration_store_lookup(struct migration_store *store, const char *username,
+			    migration_store_lookup_callback_t *callback,
+			    void *context);
+
+/* Creates the domain if it is missing, the account and the record in one
+   transaction. ret is 1 or -1; -1 also if the account exists already. */
+void migration_store_adopt(struct migration_store *store,
+			   const struct migration_adoption *adoption,
+			   time_t now, migration_store_callback_t *callback,
+			   void *context);
+/* Writes new password, credential, mechanism and provider into an unfinished
+   record and into its account. record is what migration_state_renewed() made
+   of the record that was looked up; 0 if account or record changed since. */
+void migration_store_renew(struct migration_store *store,
+			   const struct migration_record *record,
+			   const struct migration_adoption *adoption,
+			   migration_store_callback_t *callback, void *context);
+
+/* Calls back once for each record of the provider that could run now, most
+   urgent first, at most limit of them, then with NULL. */
+void migration_store_due(struct migration_store *store, const char *provider,
+			 time_t now, unsigned int limit,
+			 migration_store_record_callback_t *callback,
+			 void *context);
+/* UNIX time of the next record that becomes due after now, by itself or
+   because its lease ends; ret 0 = none. */
+typedef void migration_store_time_callback_t(int ret, time_t next,
+					     const char *error, void *context);
+void migration_store_next_due(struct migration_store *store, time_t now,
+			      migration_store_time_callback_t *callback,
+			      void *context);
+
+/* Takes the job for owner until the given time. */
+void migration_store_lease(struct migration_store *store, const char *username,
+			   const char *owner, time_t now, time_t until,
+			   migration_store_callback_t *callback, void *context);
+/* Writes progress and extends the lease of owner. */
+void migration_store_progress(struct migration_store *store,
+			      const struct migration_record *record,
+			      migration_store_callback_t *callback,
+			      void *context);
+/* Writes the whole state of record if owner still holds the lease, as
+   migration_state_sync_finished() left it. */
+void migration_store_finish_sync(struct migration_store *store,
+				 const struct migration_record *record,
+				 const char *owner,
+				 migration_store_callback_t *callback,
+				 void *context);
+
+/* Leases of this owner are left from a process that died: drops them. ret is
+   1 or -1. */
+void migration_store_drop_leases(struct migration_store *store,
+				 const char *owner,
+				 migration_store_callback_t *callback,
+				 void *context);
+/* What logins get in phase initial has been configured otherwise: writes it
+   into the unfinished records of the provider. ret is 1 or -1. */
+void migration_store_set_login(struct migration_store *store,
+			       const char *provider, const char *login,
+			       migration_store_callback_t *callback,
+			       void *context);
+
+/* All records of the provider (NULL = all) in order of the user name. */
+void migration_store_list(struct migration_store *store, const char *provider,
+			  migration_store_record_callback_t *callback,
+			  void *context);
+
+#endif

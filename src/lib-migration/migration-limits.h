@@ -1,0 +1,44 @@
+#ifndef MIGRATION_LIMITS_H
+#define MIGRATION_LIMITS_H
+
+/* Hard limits that no setting changes. What is above them is refused before
+   anything is sent or stored. */
+
+/* RFC 5321 4.5.3.1: 64 octets of local part, "@", 255 octets of domain. */
+#define MIGRATION_MAX_USERNAME_BYTES 320
+/* Longer than any provider accepts; keeps a sealed box below 2 kB. */
+#define MIGRATION_MAX_PASSWORD_BYTES 1024
+
+/* What a provider may answer to one login check, all lines together. */
+#define MIGRATION_MAX_ANSWER_BYTES (64 * 1024)
+#define MIGRATION_MAX_ANSWER_LINES 256
+/* How often a provider's socket may have something to read during one login
+   check, 16 kB at most each time: a line that never ends has no line to
+   count. */
+#define MIGRATION_MAX_ANSWER_READS 512
+
+/* Login checks that wait in line behind max_logins, for each provider. */
+#define MIGRATION_MAX_WAITING_LOGINS 1000
+
+/* auth waits this long for the queue before the login fails temporarily. */
+#define MIGRATION_QUEUE_TIMEOUT_MSECS (10 * 1000)
+/* A lost connection to the queue is not tried again more often than this. */
+#define MIGRATION_QUEUE_RECONNECT_MSECS 500
+
+/* A job is held this long beyond the last sign of life of its worker. */
+#define MIGRATION_LEASE_SECS (5 * 60)
+/* The worker reports at least this often while mail arrives. */
+#define MIGRATION_PROGRESS_INTERVAL_MSECS 1000
+/* The queue looks for due jobs at least this often even if nobody wakes it:
+   leases of nodes that died and jobs added by other nodes. */
+#define MIGRATION_QUEUE_POLL_MSECS (10 * 1000)
+/* Jobs read from the database at once. */
+#define MIGRATION_QUEUE_BATCH 50
+
+/* Longest error text that is stored for an administrator. */
+#define MIGRATION_MAX_ERROR_BYTES 500
+
+/* Longest line of our own socket protocols: a sealed box and some names. */
+#define MIGRATION_MAX_LINE_BYTES (32 * 1024)
+
+#endif

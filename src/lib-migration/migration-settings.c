@@ -1,0 +1,377 @@
+/* Copyright (c) 2026 dovecot-migration authors, see the included COPYING file */
+
+#include "lib.h"
+#include "array.h"
+#include "buffer.h"
+#include "settings-parser.h"
+#include "migration-exclude.h"
+#include "migration-provider.h"
+#include "migration-settings.h"
+
+#include <ctype.h>
+#include <stddef.h>
+
+bool (*hook_migration_settings_check_files)(
+	const struct migration_settings *set, const char **error_r) = NULL;
+
+static bool
+migration_settings_check(void *_set, pool_t pool, const char **error_r);
+static bool migration_provider_settings_check(void *_set, pool_t pool,
+					      const char **error_r);
+
+#undef DEF
+#define DEF(type, name) \
+	SETTING_DEFINE_STRUCT_##type(#name, name, \
+				     struct migration_provider_settings)
+
+static const struct setting_define migration_provider_setting_defines[] = {
+	DEF(STR, name),
+	DEF(STR, host),
+	DEF(IN_PORT, port),
+	DEF(ENUM, ssl),
+	DEF(BOOL, ssl_verify),
+	DEF(STR, ssl_ca_file),
+	DEF(STR, domains),
+	DEF(STR, user),
+	DEF(STR, master_user),
+	DEF(STR, master_password),
+	DEF(STR, list_prefix),
+	DEF(STR, features),
+	DEF(STR, exclude),
+	DEF(SIZE, max_size),
+	DEF(UINT, max_connections),
+	DEF(UINT, max_logins),
+	DEF(STR, pop3_host),
+	DEF(IN_PORT, pop3_port),
+	DEF(ENUM, pop3_ssl),
+	DEF(ENUM, login),
+	DEF(STR, finish_at),
+
+	SETTING_DEFINE_LIST_END
+};
+
+/* clang-format off */
+static const struct migration_provider_settings
+migration_provider_default_settings = {
+	.name = "",
+	.host = "",
+	.port = 993,
+	.ssl = "imaps:starttls:no",
+	.ssl_verify = TRUE,
+	.ssl_ca_file = "",
+	.domains = "",
+	.user = "%u",
+	.master_user = "",
+	.master_password = "",
+	.list_prefix = "",
+	.features = "",
+	.exclude = "",
+	.max_size = 0,
+	.max_connections = 5,
+	.max_logins = 20,
+	.pop3_host = "",
+	.pop3_port = 995,
+	.pop3_ssl = "pop3s:starttls:no",
+	.login = ":proxy:wait:local",
+	.finish_at = "",
+};
+/* clang-format on */
+
+static const struct setting_parser_info migration_provider_setting_parser_info = {
+	.defines = migration_provider_setting_defines,
+	.defaults = &migration_provider_default_settings,
+
+	.type_offset = offsetof(struct migration_provider_settings, name),
+	.struct_size = sizeof(struct migration_provider_settings),
+
+	.parent_offset = SIZE_MAX,
+	.parent = &migration_setting_parser_info,
+
+	.check_func = migration_provider_settings_check,
+};
+
+#undef DEF
+#undef DEFLIST_UNIQUE
+#define DEF(type, name) \
+	SETTING_DEFINE_STRUCT_##type(#name, name, struct migration_settings)
+#define DEFLIST_UNIQUE(field, name, defines) \
+	{ \
+		.type = SET_DEFLIST_UNIQUE, .key = name, \
+		.offset = offsetof(struct migration_settings, field), \
+		.list_info = defines \
+	}
+
+static const struct setting_define migration_setting_defines[] = {
+	DEF(ENUM, migration_db_driver),
+	DEF(STR, migration_db_connect),
+	DEF(ENUM, migration_login),
+	DEF(TIME, migration_login_timeout),
+	DEF(TIME, migration_interval),
+	DEF(TIME, migration_finish_after),
+	DEF(TIME, migration_switch_timeout),
+	DEF(TIME, migration_retry_min),
+	DEF(TIME, migration_retry_max),
+	DEF(STR, migration_password_scheme),
+	DEF(STR, migration_public_key_file),
+	DEF(STR, migration_private_key_file),
+	DEF(ENUM, migration_quota),
+	DEF(ENUM, migration_remote_deletes),
+	DEF(STR, migration_account_lookup),
+	DEF(STR, migration_account_create),
+	DEF(STR, migration_account_password),
+	DEF(STR, migration_domain_create),
+
+	DEFLIST_UNIQUE(providers, "migration_provider",
+		       &migration_provider_setting_parser_info),
+
+	SETTING_DEFINE_LIST_END
+};
+
+/* clang-format off */
+static const struct migration_settings migration_default_settings = {
+	.migration_db_driver = "sqlite:pgsql:mysql",
+	.migration_db_connect = PKG_STATEDIR"/migration/migration.sqlite",
+	.migration_login = "wait:local:proxy",
+	.migration_login_timeout = 15,
+	.migration_interval = 60*60,
+	.migration_finish_after = 0,
+	.migration_switch_timeout = 30,
+	.migration_retry_min = 60,
+	.migration_retry_max = 6*60*60,
+	.migration_password_scheme = "SHA512-CRYPT",
+	.migration_public_key_file = MIGRATION_KEYDIR"/public.pem",
+	.migration_private_key_file = MIGRATION_KEYDIR"/private.pem",
+	.migration_quota = "ignore:enforce",
+	.migration_remote_deletes = "follow:keep",
+	.migration_account_lookup = "",
+	.migration_account_create = "",
+	.migration_account_password = "",
+	.migration_domain_create = "",
+
+	.providers = ARRAY_INIT,
+};
+/* clang-format on */
+
+const struct setting_parser_info migration_setting_parser_info = {
+	.module_name = "migration",
+	.defines = migration_setting_defines,
+	.defaults = &migration_default_settings,
+
+	.type_offset = SIZE_MAX,
+	.struct_size = sizeof(struct migration_settings),
+
+	.parent_offset = SIZE_MAX,
+
+	.check_func = migration_settings_check,
+};
+
+/* <settings checks> */
+static bool check_not_yet(const char *where, const char *key, bool is_default,
+			  const char **error_r)
+{
+	if (is_default)
+		return TRUE;
+	*error_r = t_strdup_printf("%s%s: this version does not support any "
+				   "value but the default",
+				   where, key);
+	return FALSE;
+}
+
+static bool check_login(const char *where, const char *key, const char *value,
+			const char **error_r)
+{
+	if (strcmp(value, "proxy") != 0)
+		return TRUE;
+	*error_r = t_strdup_printf("%s%s = proxy is not supported by this "
+				   "version: use wait or local",
+				   where, key);
+	return FALSE;
+}
+
+static bool host_is_valid(const char *host)
+{
+	struct ip_addr ip;
+
+	if (strchr(host, ':') != NULL)
+		return net_addr2ip(host, &ip) == 0;
+	for (; *host != '\0'; host++) {
+		if (!i_isalnum(*host) && strchr(".-_", *host) == NULL)
+			return FALSE;
+	}
+	return TRUE;
+}
+
+static bool
+check_provider_not_yet(const struct migration_provider_settings *set,
+		       const char *where, const char **error_r)
+{
+	return check_not_yet(where, "master_user", *set->master_user == '\0',
+			     error_r) &&
+	       check_not_yet(where, "master_password",
+			     *set->master_password == '\0', error_r) &&
+	       check_not_yet(where, "pop3_host", *set->pop3_host == '\0',
+			     error_r) &&
+	       check_not_yet(where, "pop3_port", set->pop3_port == 995,
+			     error_r) &&
+	       check_not_yet(where, "pop3_ssl",
+			     strcmp(set->pop3_ssl, "pop3s") == 0, error_r) &&
+	       check_not_yet(where, "finish_at", *set->finish_at == '\0',
+			     error_r) &&
+	       check_login(where, "login", set->login, error_r);
+}
+
+static bool check_provider_names(const struct migration_provider_settings *set,
+				 const char *where, const char **error_r)
+{
+	const char *const *excludes;
+	const char *user, *error;
+
+	if (*set->user == '\0' ||
+	    migration_provider_expand_user(set->user, "user@example.com", &user,
+					   &error) < 0) {
+		*error_r = t_strdup_printf(
+			"%suser: '%s' must be made of text, %%u, %%n and %%d",
+			where, set->user);
+		return FALSE;
+	}
+	if (migration_exclude_parse(pool_datastack_create(), set->exclude,
+				    &excludes, &error) < 0) {
+		*error_r = t_strdup_printf("%sexclude: %s: %s", where, error,
+					   set->exclude);
+		return FALSE;
+	}
+	return TRUE;
+}
+
+static bool
+migration_provider_settings_check(void *_set, pool_t pool ATTR_UNUSED,
+				  const char **error_r)
+{
+	const struct migration_provider_settings *set = _set;
+	const char *where;
+
+	where = t_strdup_printf("migration_provider %s: ", set->name);
+	if (*set->name == '\0') {
+		*error_r = "migration_provider: the block needs a name: "
+			   "migration_provider NAME { }";
+		return FALSE;
+	}
+	if (*set->host == '\0') {
+		*error_r = t_strconcat(where, "host is missing", NULL);
+		return FALSE;
+	}
+	if (!host_is_valid(set->host)) {
+		*error_r = t_strdup_printf(
+			"%shost: '%s' is not a host name or address (the port "
+			"has a setting of its own)",
+			where, set->host);
+		return FALSE;
+	}
+	if (set->port == 0) {
+		*error_r = t_strconcat(where, "port must not be 0", NULL);
+		return FALSE;
+	}
+	if (set->max_connections == 0 || set->max_logins == 0) {
+		*error_r = t_strdup_printf("%s%s must not be 0", where,
+					   set->max_logins == 0 ?
+						   "max_logins" :
+						   "max_connections");
+		return FALSE;
+	}
+	return check_provider_names(set, where, error_r) &&
+	       check_provider_not_yet(set, where, error_r);
+}
+
+static bool check_settings_not_yet(const struct migration_settings *set,
+				   const char **error_r)
+{
+	return check_not_yet("", "migration_db_driver",
+			     strcmp(set->migration_db_driver, "sqlite") == 0,
+			     error_r) &&
+	       check_not_yet("", "migration_interval",
+			     set->migration_interval == 60 * 60, error_r) &&
+	       check_not_yet("", "migration_finish_after",
+			     set->migration_finish_after == 0, error_r) &&
+	       check_not_yet("", "migration_switch_timeout",
+			     set->migration_switch_timeout == 30, error_r) &&
+	       check_not_yet("", "migration_quota",
+			     strcmp(set->migration_quota, "ignore") == 0,
+			     error_r) &&
+	       check_not_yet("", "migration_remote_deletes",
+			     strcmp(set->migration_remote_deletes, "follow") ==
+				     0,
+			     error_r) &&
+	       check_not_yet("", "migration_account_lookup",
+			     *set->migration_account_lookup == '\0', error_r) &&
+	       check_not_yet("", "migration_account_create",
+			     *set->migration_account_create == '\0', error_r) &&
+	       check_not_yet("", "migration_account_password",
+			     *set->migration_account_password == '\0',
+			     error_r) &&
+	       check_not_yet("", "migration_domain_create",
+			     *set->migration_domain_create == '\0', error_r) &&
+	       check_login("", "migration_login", set->migration_login,
+			   error_r);
+}
+
+static bool migration_settings_check(void *_set, pool_t pool ATTR_UNUSED,
+				     const char **error_r)
+{
+	struct migration_settings *set = _set;
+	struct migration_providers *providers;
+
+	if (!check_settings_not_yet(set, error_r))
+		return FALSE;
+	if (*set->migration_db_connect != '/') {
+		*error_r = "migration_db_connect: must be the absolute path of "
+			   "the SQLite database";
+		return FALSE;
+	}
+	if (set->migration_login_timeout == 0 ||
+	    set->migration_login_timeout > 60) {
+		*error_r = "migration_login_timeout: must be 1..60 seconds, "
+			   "because mail programs give up after that";
+		return FALSE;
+	}
+	if (set->migration_retry_min == 0 ||
+	    set->migration_retry_min > set->migration_retry_max) {
+		*error_r = "migration_retry_min: must be at least 1 second and "
+			   "not above migration_retry_max";
+		return FALSE;
+	}
+	if (*set->migration_password_scheme == '\0') {
+		*error_r = "migration_password_scheme: must not be empty";
+		return FALSE;
+	}
+	if (migration_providers_init(set, &providers, error_r) < 0)
+		return FALSE;
+	migration_providers_deinit(&providers);
+
+	if (hook_migration_settings_check_files != NULL)
+		return hook_migration_settings_check_files(set, error_r);
+	return TRUE;
+}
+/* </settings checks> */
+
+const struct migration_provider_settings *
+migration_settings_find_provider(const struct migration_settings *set,
+				 const char *name)
+{
+	struct migration_provider_settings *provider;
+
+	if (!array_is_created(&set->providers))
+		return NULL;
+	array_foreach_elem(&set->providers, provider) {
+		if (strcmp(provider->name, name) == 0)
+			return provider;
+	}
+	return NULL;
+}
+
+const char *
+migration_settings_get_login(const struct migration_settings *set,
+			     const struct migration_provider_settings *provider)
+{
+	return *provider->login != '\0' ? provider->login :
+					  set->migration_login;
+}

@@ -1,0 +1,208 @@
+/* Copyright (c) 2026 dovecot-migration authors, see the included COPYING file */
+
+#include "lib.h"
+#include "migration-retry.h"
+#include "migration-state.h"
+
+static const char *const phase_names[] = {
+	[MIGRATION_PHASE_INITIAL] = "initial",
+	[MIGRATION_PHASE_FOLLOWING] = "following",
+	[MIGRATION_PHASE_FINISHED] = "finished",
+};
+
+static const char *const control_names[] = {
+	[MIGRATION_CONTROL_ACTIVE] = "active",
+	[MIGRATION_CONTROL_PAUSED] = "paused",
+	[MIGRATION_CONTROL_BLOCKED] = "blocked",
+};
+
+static const char *const reason_names[] = {
+	[MIGRATION_REASON_NONE] = "",
+	[MIGRATION_REASON_PASSWORD] = "password",
+	[MIGRATION_REASON_ACCOUNT] = "account",
+	[MIGRATION_REASON_PROVIDER] = "provider",
+	[MIGRATION_REASON_LOCAL] = "local",
+};
+
+static const char *const state_names[] = {
+	[MIGRATION_STATE_QUEUED] = "queued",
+	[MIGRATION_STATE_SYNCING] = "syncing",
+	[MIGRATION_STATE_FOLLOWING] = "following",
+	[MIGRATION_STATE_RETRYING] = "retrying",
+	[MIGRATION_STATE_PAUSED] = "paused",
+	[MIGRATION_STATE_BLOCKED] = "blocked",
+	[MIGRATION_STATE_FINISHED] = "finished",
+};
+
+static const char *const outcome_names[] = {
+	[MIGRATION_OUTCOME_DONE] = "done",
+	[MIGRATION_OUTCOME_TEMPORARY] = "temporary",
+	[MIGRATION_OUTCOME_PASSWORD] = "password",
+	[MIGRATION_OUTCOME_CREDENTIAL] = "credential",
+	[MIGRATION_OUTCOME_PROVIDER] = "provider",
+	[MIGRATION_OUTCOME_LOCAL] = "local",
+};
+
+static int name_find(const char *const *names, unsigned int count,
+		     const char *str, unsigned int *idx_r)
+{
+	unsigned int i;
+
+	for (i = 0; i < count; i++) {
+		if (strcmp(names[i], str) == 0) {
+			*idx_r = i;
+			return 0;
+		}
+	}
+	return -1;
+}
+
+#define NAME_FUNCTIONS(type) \
+	const char *migration_##type##_to_string(enum migration_##type value) \
+	{ \
+		i_assert((unsigned int)value < N_ELEMENTS(type##_names)); \
+		return type##_names[value]; \
+	} \
+	int migration_##type##_parse(const char *str, \
+				     enum migration_##type *value_r) \
+	{ \
+		unsigned int idx; \
+		if (name_find(type##_names, N_ELEMENTS(type##_names), str, \
+			      &idx) < 0) \
+			return -1; \
+		*value_r = (enum migration_##type)idx; \
+		return 0; \
+	}
+
+NAME_FUNCTIONS(phase)
+NAME_FUNCTIONS(control)
+NAME_FUNCTIONS(reason)
+NAME_FUNCTIONS(state)
+NAME_FUNCTIONS(outcome)
+
+enum migration_state
+migration_state(const struct migration_record *record, time_t now)
+{
+	if (record->phase == MIGRATION_PHASE_FINISHED)
+		return MIGRATION_STATE_FINISHED;
+	if (record->lease_until > now)
+		return MIGRATION_STATE_SYNCING;
+	switch (record->control) {
+	case MIGRATION_CONTROL_PAUSED:
+		return MIGRATION_STATE_PAUSED;
+	case MIGRATION_CONTROL_BLOCKED:
+		return MIGRATION_STATE_BLOCKED;
+	case MIGRATION_CONTROL_ACTIVE:
+		break;
+	}
+	if (record->attempts > 0)
+		return MIGRATION_STATE_RETRYING;
+	return record->phase == MIGRATION_PHASE_FOLLOWING ?
+		       MIGRATION_STATE_FOLLOWING :
+		       MIGRATION_STATE_QUEUED;
+}
+
+bool migration_state_is_due(const struct migration_record *record, time_t now,
+			    bool force)
+{
+	/* Following an account that has had its first full sync is not built
+	   yet, and dsync must not run on it again (doc/states.md). */
+	if (record->phase != MIGRATION_PHASE_INITIAL ||
+	    record->lease_until > now || *record->credential == '\0')
+		return FALSE;
+	if (force)
+		return record->control != MIGRATION_CONTROL_PAUSED;
+	return record->control == MIGRATION_CONTROL_ACTIVE &&
+	       record->next_sync <= now;
+}
+
+static void
+record_block(struct migration_record *record, enum migration_reason reason)
+{
+	record->control = MIGRATION_CONTROL_BLOCKED;
+	record->reason = reason;
+	record->next_sync = 0;
+}
+
+void migration_state_sync_finished(struct migration_record *record,
+				   enum migration_outcome outcome,
+				   bool credential_current, const char *error,
+				   time_t now,
+				   const struct migration_retry_settings *set,
+				   uint32_t random)
+{
+	record->lease_owner = "";
+	record->lease_until = 0;
+	record->error = error;
+
+	switch (outcome) {
+	case MIGRATION_OUTCOME_DONE:
+		if (record->phase == MIGRATION_PHASE_INITIAL)
+			record->phase = MIGRATION_PHASE_FOLLOWING;
+		if (record->control == MIGRATION_CONTROL_BLOCKED)
+			record->control = MIGRATION_CONTROL_ACTIVE;
+		record->reason = MIGRATION_REASON_NONE;
+		record->attempts = 0;
+		record->error = "";
+		record->last_sync = now;
+		record->next_sync = 0;
+		return;
+	case MIGRATION_OUTCOME_TEMPORARY:
+		record->attempts++;
+		record->next_sync =
+			now + migration_retry_delay_secs(record->attempts,
+							 set->min_secs,
+							 set->max_secs, random);
+		return;
+	case MIGRATION_OUTCOME_PASSWORD:
+	case MIGRATION_OUTCOME_CREDENTIAL:
+		/* the user's next good login brings a new one, unless it has
+		   already done so during the sync */
+		if (!credential_current)
+			record->next_sync = now;
+		else if (outcome == MIGRATION_OUTCOME_PASSWORD)
+			record_block(record, MIGRATION_REASON_PASSWORD);
+		else
+			record_block(record, MIGRATION_REASON_LOCAL);
+		return;
+	case MIGRATION_OUTCOME_PROVIDER:
+		record_block(record, MIGRATION_REASON_PROVIDER);
+		return;
+	case MIGRATION_OUTCOME_LOCAL:
+		record_block(record, MIGRATION_REASON_LOCAL);
+		return;
+	}
+	i_unreached();
+}
+
+bool migration_state_wants_renewal(const struct migration_record *record)
+{
+	return record->control == MIGRATION_CONTROL_BLOCKED &&
+	       record->reason == MIGRATION_REASON_LOCAL;
+}
+
+void migration_state_renewed(struct migration_record *record, time_t now)
+{
+	record->last_login = now;
+	if (record->control != MIGRATION_CONTROL_BLOCKED ||
+	    (record->reason != MIGRATION_REASON_PASSWORD &&
+	     record->reason != MIGRATION_REASON_LOCAL))
+		return;
+	record->control = MIGRATION_CONTROL_ACTIVE;
+	record->reason = MIGRATION_REASON_NONE;
+	record->attempts = 0;
+	record->error = "";
+	record->next_sync = now;
+}
+
+unsigned int migration_record_progress(const struct migration_record *record)
+{
+	if (record->phase != MIGRATION_PHASE_INITIAL)
+		return 100;
+	if (record->messages_total == 0)
+		return 0;
+	if (record->messages_done >= record->messages_total)
+		return 99;
+	return (unsigned int)((uint64_t)record->messages_done * 100 /
+			      record->messages_total);
+}

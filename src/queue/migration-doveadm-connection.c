@@ -1,0 +1,245 @@
+/* Copyright (c) 2026 dovecot-migration authors, see the included COPYING file */
+
+#include "lib.h"
+#include "connection.h"
+#include "ioloop.h"
+#include "ostream.h"
+#include "str.h"
+#include "strescape.h"
+#include "master-service.h"
+#include "migration-job.h"
+#include "migration-limits.h"
+#include "migration-protocol.h"
+#include "migration-queue.h"
+#include "migration-store.h"
+#include "migration-doveadm-connection.h"
+
+#include <sysexits.h>
+
+struct migration_doveadm_connection {
+	struct connection conn;
+	struct migration_queue *queue;
+	/* the connection itself and a lookup on its way */
+	int refcount;
+	struct migration_job *watched;
+};
+
+static struct connection_list *doveadm_connections = NULL;
+
+static void doveadm_connection_unref(struct migration_doveadm_connection *conn)
+{
+	i_assert(conn->refcount > 0);
+	if (--conn->refcount == 0)
+		i_free(conn);
+}
+
+static void doveadm_connection_destroy(struct connection *_conn)
+{
+	struct migration_doveadm_connection *conn =
+		container_of(_conn, struct migration_doveadm_connection, conn);
+
+	/* the sync itself goes on */
+	if (conn->watched != NULL)
+		migration_job_unwatch(conn->watched, conn);
+	connection_deinit(_conn);
+	conn->queue = NULL;
+	doveadm_connection_unref(conn);
+	master_service_client_connection_destroyed(master_service);
+}
+
+static void doveadm_send(struct migration_doveadm_connection *conn,
+			 const char *verb, const char *const *args)
+{
+	string_t *str = t_str_new(256);
+
+	if (conn->queue == NULL)
+		return;
+	str_append(str, verb);
+	for (; *args != NULL; args++) {
+		str_append_c(str, '\t');
+		str_append_tabescaped(str, *args);
+	}
+	str_append_c(str, '\n');
+	o_stream_nsend(conn->conn.output, str_data(str), str_len(str));
+}
+
+static void doveadm_refuse(struct migration_doveadm_connection *conn,
+			   int exit_code, const char *text)
+{
+	const char *const args[] = { dec2str(exit_code), text, NULL };
+
+	doveadm_send(conn, MIGRATION_VERB_REFUSED, args);
+}
+
+static void doveadm_job_progress(struct migration_job *job, const char *mailbox,
+				 void *context)
+{
+	const struct migration_record *record = migration_job_get_record(job);
+	const char *const args[] = { dec2str(record->messages_done),
+				     dec2str(record->messages_total),
+				     dec2str(record->bytes_done), mailbox,
+				     NULL };
+
+	doveadm_send(context, MIGRATION_VERB_PROGRESS, args);
+}
+
+static void
+doveadm_send_finished(struct migration_doveadm_connection *conn,
+		      enum migration_outcome outcome,
+		      const struct migration_record *record, const char *text)
+{
+	const char *const args[] = { migration_outcome_to_string(outcome),
+				     dec2str(record->messages_done),
+				     dec2str(record->messages_total),
+				     dec2str(record->bytes_done),
+				     text,
+				     NULL };
+
+	doveadm_send(conn, MIGRATION_VERB_FINISHED, args);
+}
+
+static void
+doveadm_job_finished(const struct migration_job_result *result, void *context)
+{
+	struct migration_doveadm_connection *conn = context;
+
+	conn->watched = NULL;
+	doveadm_send_finished(conn, result->outcome, result->record,
+			      result->error);
+}
+
+static void doveadm_sync_record(struct migration_doveadm_connection *conn,
+				const struct migration_record *record)
+{
+	const struct migration_job_watcher watcher = {
+		.progress = doveadm_job_progress,
+		.finished = doveadm_job_finished,
+		.context = conn,
+	};
+	const char *error;
+	int exit_code;
+
+	if (record->phase != MIGRATION_PHASE_INITIAL) {
+		doveadm_send_finished(
+			conn, MIGRATION_OUTCOME_DONE, record,
+			"the first full sync is done; this version does not "
+			"follow later changes at the provider");
+		return;
+	}
+	conn->watched = migration_queue_sync_now(conn->queue, record,
+						 &exit_code, &error);
+	if (conn->watched == NULL)
+		doveadm_refuse(conn, exit_code, error);
+	else
+		migration_job_watch(conn->watched, &watcher);
+}
+
+static void doveadm_looked_up(enum migration_store_found found,
+			      const struct migration_record *record,
+			      const char *error, void *context)
+{
+	struct migration_doveadm_connection *conn = context;
+
+	if (conn->queue != NULL) {
+		switch (found) {
+		case MIGRATION_STORE_ERROR:
+			doveadm_refuse(conn, EX_TEMPFAIL, error);
+			break;
+		case MIGRATION_STORE_NOTHING:
+			doveadm_refuse(conn, EX_NOUSER, "no such user");
+			break;
+		case MIGRATION_STORE_ACCOUNT:
+			doveadm_refuse(conn, EX_NOUSER,
+				       "the account exists, "
+				       "but is not being migrated");
+			break;
+		case MIGRATION_STORE_RECORD:
+			doveadm_sync_record(conn, record);
+			break;
+		}
+	}
+	doveadm_connection_unref(conn);
+}
+
+static int doveadm_input_sync(struct migration_doveadm_connection *conn,
+			      const char *const *args)
+{
+	const char *error;
+
+	if (str_array_length(args) != 1 || conn->watched != NULL)
+		return -1;
+	error = migration_queue_get_error(conn->queue);
+	if (error != NULL) {
+		doveadm_refuse(conn, EX_TEMPFAIL, error);
+		return 1;
+	}
+	conn->refcount++;
+	migration_store_lookup(migration_queue_get_store(conn->queue), args[0],
+			       doveadm_looked_up, conn);
+	return 1;
+}
+
+static int doveadm_input_status(struct migration_doveadm_connection *conn)
+{
+	struct migration_queue_status status;
+
+	migration_queue_get_status(conn->queue, &status);
+	const char *const args[] = { dec2str(status.workers_busy),
+				     dec2str(status.workers_limit),
+				     dec2str(status.started), NULL };
+	doveadm_send(conn, MIGRATION_VERB_STATUS, args);
+	return 1;
+}
+
+static int doveadm_input_args(struct connection *_conn, const char *const *args)
+{
+	struct migration_doveadm_connection *conn =
+		container_of(_conn, struct migration_doveadm_connection, conn);
+	int ret = -1;
+
+	if (strcmp(args[0], MIGRATION_VERB_SYNC) == 0)
+		ret = doveadm_input_sync(conn, args + 1);
+	else if (strcmp(args[0], MIGRATION_VERB_STATUS) == 0)
+		ret = doveadm_input_status(conn);
+	if (ret < 0)
+		e_error(_conn->event, "doveadm sent an invalid line %s",
+			args[0]);
+	return ret;
+}
+
+static const struct connection_settings doveadm_connection_set = {
+	.service_name_in = MIGRATION_PROTOCOL_DOVEADM,
+	.service_name_out = MIGRATION_PROTOCOL_QUEUE,
+	.major_version = MIGRATION_PROTOCOL_MAJOR_VERSION,
+	.minor_version = MIGRATION_PROTOCOL_MINOR_VERSION,
+	.input_max_size = MIGRATION_MAX_LINE_BYTES,
+	.output_max_size = SIZE_MAX,
+};
+
+static const struct connection_vfuncs doveadm_connection_vfuncs = {
+	.destroy = doveadm_connection_destroy,
+	.input_args = doveadm_input_args,
+};
+
+void migration_doveadm_connection_create(
+	struct master_service_connection *master, struct migration_queue *queue)
+{
+	struct migration_doveadm_connection *conn;
+
+	if (doveadm_connections == NULL) {
+		doveadm_connections =
+			connection_list_init(&doveadm_connection_set,
+					     &doveadm_connection_vfuncs);
+	}
+	conn = i_new(struct migration_doveadm_connection, 1);
+	conn->refcount = 1;
+	conn->queue = queue;
+	connection_init_server(doveadm_connections, &conn->conn, master->name,
+			       master->fd, master->fd);
+}
+
+void migration_doveadm_connections_destroy_all(void)
+{
+	if (doveadm_connections != NULL)
+		connection_list_deinit(&doveadm_connections);
+}

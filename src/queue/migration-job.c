@@ -1,0 +1,360 @@
+/* Copyright (c) 2026 dovecot-migration authors, see the included COPYING file */
+
+#include "lib.h"
+#include "array.h"
+#include "ioloop.h"
+#include "randgen.h"
+#include "migration-common.h"
+#include "migration-limits.h"
+#include "migration-store.h"
+#include "migration-worker-connection.h"
+#include "migration-job.h"
+
+/* Progress is written to the database at most this often. */
+#define JOB_WRITE_INTERVAL_SECS 1
+/* A worker that is silent but alive keeps its lease. */
+#define JOB_LEASE_RENEW_MSECS (MIGRATION_LEASE_SECS * 1000 / 5)
+
+struct migration_job {
+	pool_t pool;
+	struct migration_job_settings set;
+	struct event *event;
+	struct migration_record *record;
+
+	migration_job_callback_t *callback;
+	void *context;
+
+	struct migration_worker_connection *worker;
+	struct timeout *to_renew, *to_finished;
+	time_t last_write;
+	/* what earlier runs have brought */
+	uint64_t bytes_before;
+	/* calls into the store that will still call back */
+	unsigned int store_calls;
+
+	enum migration_outcome outcome;
+	char *error;
+	ARRAY(struct migration_job_watcher) watchers;
+	bool started:1;
+	bool freed:1;
+};
+
+static void job_finish(struct migration_job *job);
+
+struct migration_job *
+migration_job_create(const struct migration_job_settings *set,
+		     const struct migration_record *record)
+{
+	struct migration_job *job;
+	pool_t pool;
+
+	pool = pool_alloconly_create("migration job", 2048);
+	job = p_new(pool, struct migration_job, 1);
+	job->pool = pool;
+	job->set = *set;
+	job->record = migration_record_dup(pool, record);
+	job->record->lease_owner = p_strdup(pool, set->owner);
+	job->bytes_before = record->bytes_done;
+	job->outcome = MIGRATION_OUTCOME_TEMPORARY;
+	job->event = event_create(set->event_parent);
+	event_add_category(job->event, &event_category_migration);
+	event_add_str(job->event, "user", record->username);
+	event_add_str(job->event, "provider", record->provider);
+	event_set_append_log_prefix(job->event,
+				    t_strdup_printf("%s: ", record->username));
+	i_array_init(&job->watchers, 2);
+	return job;
+}
+
+static void job_unref_store(struct migration_job *job)
+{
+	i_assert(job->store_calls > 0);
+	job->store_calls--;
+	if (!job->freed || job->store_calls > 0)
+		return;
+	event_unref(&job->event);
+	pool_unref(&job->pool);
+}
+
+static void job_tell_finished(struct migration_job *job)
+{
+	struct migration_job_result result;
+	struct migration_job_watcher watcher;
+
+	i_zero(&result);
+	result.outcome = job->outcome;
+	result.record = job->record;
+	result.error = job->error == NULL ? "" : job->error;
+	while (array_count(&job->watchers) > 0) {
+		watcher = *array_front(&job->watchers);
+		array_pop_front(&job->watchers);
+		watcher.finished(&result, watcher.context);
+	}
+}
+
+void migration_job_free(struct migration_job **_job)
+{
+	struct migration_job *job = *_job;
+
+	*_job = NULL;
+	if (job->error == NULL)
+		job->error = i_strdup("the migration service is stopping");
+	job_tell_finished(job);
+	migration_worker_connection_abort(&job->worker);
+	timeout_remove(&job->to_renew);
+	timeout_remove(&job->to_finished);
+	array_free(&job->watchers);
+	i_free(job->error);
+	job->freed = TRUE;
+	job->store_calls++;
+	job_unref_store(job);
+}
+
+static void job_end(struct migration_job *job)
+{
+	timeout_remove(&job->to_finished);
+	job_tell_finished(job);
+	job->callback(job, job->context);
+}
+
+static void job_end_later(struct migration_job *job)
+{
+	timeout_remove(&job->to_finished);
+	job->to_finished = timeout_add_short(0, job_end, job);
+}
+
+static void
+job_log_result(struct migration_job *job, const struct migration_record *record)
+{
+	struct event_passthrough *e =
+		event_create_passthrough(job->event)
+			->set_name("migration_sync_finished")
+			->add_str("outcome",
+				  migration_outcome_to_string(job->outcome))
+			->add_int("messages", record->messages_done)
+			->add_int("bytes", record->bytes_done);
+
+	switch (job->outcome) {
+	case MIGRATION_OUTCOME_DONE:
+		e_info(e->event(),
+		       "First full sync done: %u messages, "
+		       "%" PRIu64 " bytes; logins are local from now on",
+		       record->messages_done, record->bytes_done);
+		break;
+	case MIGRATION_OUTCOME_TEMPORARY:
+		e_warning(e->event(),
+			  "Sync failed (attempt %u): %s - next "
+			  "attempt in %" PRIdTIME_T
+			  " secs, or now with: doveadm "
+			  "migration sync -u %s",
+			  record->attempts, job->error,
+			  record->next_sync - ioloop_time, record->username);
+		break;
+	case MIGRATION_OUTCOME_PASSWORD:
+		e_warning(e->event(),
+			  "The provider refuses the stored "
+			  "password: %s - the user's next login here repairs "
+			  "it",
+			  job->error);
+		break;
+	case MIGRATION_OUTCOME_CREDENTIAL:
+	case MIGRATION_OUTCOME_PROVIDER:
+	case MIGRATION_OUTCOME_LOCAL:
+		e_error(e->event(),
+			"Sync stopped: %s - when that is mended: "
+			"doveadm migration sync -u %s",
+			job->error, record->username);
+		break;
+	}
+}
+
+static void job_result_written(int ret, const char *error, void *context)
+{
+	struct migration_job *job = context;
+
+	if (ret < 0) {
+		e_error(job->event,
+			"Cannot write how the sync ended: %s - it "
+			"runs again when its lease ends",
+			error);
+	} else if (ret == 0) {
+		e_warning(job->event, "The lease went to somebody else or the "
+				      "record was deleted during the sync");
+	}
+	if (!job->freed)
+		job_end_later(job);
+	job_unref_store(job);
+}
+
+static void job_result_looked_up(enum migration_store_found found,
+				 const struct migration_record *record,
+				 const char *error, void *context)
+{
+	struct migration_job *job = context;
+	struct migration_record now;
+
+	if (found != MIGRATION_STORE_RECORD) {
+		e_error(job->event, "Cannot write how the sync ended: %s",
+			error != NULL ? error : "the record is gone");
+		if (!job->freed)
+			job_end_later(job);
+		job_unref_store(job);
+		return;
+	}
+	/* a login may have renewed the record during the sync */
+	now = *record;
+	now.messages_done = job->record->messages_done;
+	now.messages_total = job->record->messages_total;
+	now.bytes_done = job->record->bytes_done;
+	migration_state_sync_finished(&now, job->outcome,
+				      strcmp(now.credential,
+					     job->record->credential) == 0,
+				      t_strndup(job->error == NULL ? "" :
+								     job->error,
+						MIGRATION_MAX_ERROR_BYTES),
+				      ioloop_time, &job->set.retry, i_rand());
+	job_log_result(job, &now);
+	migration_store_finish_sync(job->set.store, &now, job->set.owner,
+				    job_result_written, job);
+}
+
+static void job_finish(struct migration_job *job)
+{
+	timeout_remove(&job->to_renew);
+	job->store_calls++;
+	migration_store_lookup(job->set.store, job->record->username,
+			       job_result_looked_up, job);
+}
+
+static void job_progress_written(int ret, const char *error, void *context)
+{
+	struct migration_job *job = context;
+
+	if (ret < 0)
+		e_warning(job->event, "Cannot write progress: %s", error);
+	else if (ret == 0 && !job->freed && job->worker != NULL) {
+		/* another node has it, or it was deleted */
+		migration_worker_connection_abort(&job->worker);
+		i_free(job->error);
+		job->error = i_strdup("the lease was lost");
+		timeout_remove(&job->to_renew);
+		job_end_later(job);
+	}
+	job_unref_store(job);
+}
+
+static void job_write_progress(struct migration_job *job)
+{
+	job->last_write = ioloop_time;
+	job->record->lease_until = ioloop_time + MIGRATION_LEASE_SECS;
+	job->store_calls++;
+	migration_store_progress(job->set.store, job->record,
+				 job_progress_written, job);
+}
+
+static void
+job_worker_progress(unsigned int done, unsigned int total, uint64_t bytes,
+		    const char *mailbox, void *context)
+{
+	struct migration_job *job = context;
+	const struct migration_job_watcher *watcher;
+
+	/* a run that did not come that far knows less than the last one */
+	if (done > 0)
+		job->record->messages_done = done;
+	if (total > 0)
+		job->record->messages_total = total;
+	job->record->bytes_done = job->bytes_before + bytes;
+	if (ioloop_time - job->last_write >= JOB_WRITE_INTERVAL_SECS)
+		job_write_progress(job);
+	array_foreach(&job->watchers, watcher)
+		watcher->progress(job, mailbox, watcher->context);
+}
+
+static void job_worker_finished(enum migration_outcome outcome,
+				const char *error, void *context)
+{
+	struct migration_job *job = context;
+
+	job->worker = NULL;
+	job->outcome = outcome;
+	job->error = i_strdup(error);
+	job_finish(job);
+}
+
+static const struct migration_worker_callbacks job_worker_callbacks = {
+	.progress = job_worker_progress,
+	.finished = job_worker_finished,
+};
+
+static void job_leased(int ret, const char *error, void *context)
+{
+	struct migration_job *job = context;
+
+	if (job->freed) {
+		/* the lease is dropped by whoever stops the queue */
+	} else if (ret <= 0) {
+		job->error =
+			i_strdup(ret == 0 ? "somebody else syncs it" : error);
+		if (ret < 0)
+			e_error(job->event, "Cannot take the job: %s", error);
+		job_end_later(job);
+	} else {
+		e_debug(event_create_passthrough(job->event)
+				->set_name("migration_sync_started")
+				->event(),
+			"Sync started");
+		job->to_renew = timeout_add(JOB_LEASE_RENEW_MSECS,
+					    job_write_progress, job);
+		job->worker = migration_worker_connection_start(
+			job->set.worker_socket_path, job->record,
+			&job_worker_callbacks, job, job->event);
+	}
+	job_unref_store(job);
+}
+
+void migration_job_start(struct migration_job *job,
+			 migration_job_callback_t *callback, void *context)
+{
+	i_assert(!job->started);
+
+	job->started = TRUE;
+	job->callback = callback;
+	job->context = context;
+	job->store_calls++;
+	migration_store_lease(job->set.store, job->record->username,
+			      job->set.owner, ioloop_time,
+			      ioloop_time + MIGRATION_LEASE_SECS, job_leased,
+			      job);
+}
+
+bool migration_job_is_started(const struct migration_job *job)
+{
+	return job->started;
+}
+
+const struct migration_record *
+migration_job_get_record(const struct migration_job *job)
+{
+	return job->record;
+}
+
+void migration_job_watch(struct migration_job *job,
+			 const struct migration_job_watcher *watcher)
+{
+	array_push_back(&job->watchers, watcher);
+}
+
+void migration_job_unwatch(struct migration_job *job, void *context)
+{
+	const struct migration_job_watcher *watcher;
+
+	array_foreach(&job->watchers, watcher) {
+		if (watcher->context == context) {
+			array_delete(&job->watchers,
+				     array_foreach_idx(&job->watchers, watcher),
+				     1);
+			return;
+		}
+	}
+}

@@ -1,0 +1,61 @@
+#ifndef MIGRATION_JOB_H
+#define MIGRATION_JOB_H
+
+/* One record on its way through a worker: the lease, the worker's connection
+   and whoever watches. Owned by the queue. */
+
+#include "migration-record.h"
+#include "migration-state.h"
+
+struct migration_store;
+struct migration_job;
+
+struct migration_job_settings {
+	struct migration_store *store;
+	const char *owner;
+	const char *worker_socket_path;
+	struct migration_retry_settings retry;
+	struct event *event_parent;
+};
+
+/* How it went: what the record is now. */
+struct migration_job_result {
+	enum migration_outcome outcome;
+	const struct migration_record *record;
+	/* Empty with MIGRATION_OUTCOME_DONE */
+	const char *error;
+};
+
+struct migration_job_watcher {
+	void (*progress)(struct migration_job *job, const char *mailbox,
+			 void *context);
+	/* Called once; the watcher is gone afterwards. */
+	void (*finished)(const struct migration_job_result *result,
+			 void *context);
+	void *context;
+};
+
+/* Called exactly once when the job is over, never from inside _start().
+   limit: how many workers there can be, 0 if still unknown. */
+typedef void migration_job_callback_t(struct migration_job *job, void *context);
+
+struct migration_job *
+migration_job_create(const struct migration_job_settings *set,
+		     const struct migration_record *record);
+/* Frees a job. One that runs is broken off: its worker ends when it sees the
+   connection closed. Watchers are told. */
+void migration_job_free(struct migration_job **job);
+
+/* Takes the lease and hands the job to a worker. */
+void migration_job_start(struct migration_job *job,
+			 migration_job_callback_t *callback, void *context);
+bool migration_job_is_started(const struct migration_job *job);
+
+const struct migration_record *
+migration_job_get_record(const struct migration_job *job);
+
+void migration_job_watch(struct migration_job *job,
+			 const struct migration_job_watcher *watcher);
+void migration_job_unwatch(struct migration_job *job, void *context);
+
+#endif

@@ -1,0 +1,132 @@
+/* Copyright (c) 2026 dovecot-migration authors, see the included COPYING file */
+
+/* The queue service: one process that owns the records. Started as root only
+   to make the database's directory; runs as the internal user. */
+
+#include "lib.h"
+#include "hostpid.h"
+#include "mkdir-parents.h"
+#include "restrict-access.h"
+#include "master-service.h"
+#include "master-service-settings.h"
+#include "migration-auth-connection.h"
+#include "migration-common.h"
+#include "migration-doveadm-connection.h"
+#include "migration-protocol.h"
+#include "migration-queue.h"
+#include "migration-settings.h"
+#include "migration-store.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static struct migration_store *store;
+static struct migration_queue *queue;
+
+static void client_connected(struct master_service_connection *conn)
+{
+	master_service_client_connection_accept(conn);
+	if (strcmp(conn->name, MIGRATION_DOVEADM_SOCKET) == 0)
+		migration_doveadm_connection_create(conn, queue);
+	else
+		migration_auth_connection_create(conn, queue);
+}
+
+/* auth keeps its connection open for good */
+static void main_die(void)
+{
+	master_service_stop(master_service);
+}
+
+/* The directory and an empty file with the right owner, before anybody who
+   reads the database as root could make them with root's. */
+static void create_sqlite_file(const char *path)
+{
+	struct restrict_access_settings set;
+	const char *dir, *p;
+	int fd;
+
+	if (geteuid() != 0)
+		return;
+	restrict_access_get_env(&set);
+	p = strrchr(path, '/');
+	dir = t_strdup_until(path, p);
+	if (mkdir_parents_chown(dir, 0700, set.uid, set.gid) < 0 &&
+	    errno != EEXIST)
+		i_fatal("migration_db_connect: mkdir(%s) failed: %m", dir);
+	fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW, 0600);
+	if (fd == -1)
+		i_fatal("migration_db_connect: open(%s) failed: %m", path);
+	if (fchown(fd, set.uid, set.gid) < 0)
+		i_fatal("migration_db_connect: fchown(%s) failed: %m", path);
+	i_close_fd(&fd);
+}
+
+static void main_init(const struct migration_settings *set)
+{
+	const char *base_dir =
+		master_service_settings_get(master_service)->base_dir;
+	struct migration_store_settings store_set;
+	const char *error;
+
+	i_zero(&store_set);
+	store_set.driver = set->migration_db_driver;
+	store_set.connect = set->migration_db_connect;
+	store_set.create = TRUE;
+	if (migration_store_init(&store_set, &store, &error) < 0)
+		i_fatal("migration_db_driver: %s", error);
+
+	/* the same after a restart, different for every instance */
+	queue = migration_queue_init(
+		set, store, t_strdup_printf("%s:%s", my_hostname, base_dir),
+		t_strconcat(base_dir, "/" MIGRATION_WORKER_SOCKET, NULL), NULL);
+}
+
+static void main_deinit(void)
+{
+	migration_auth_connections_destroy_all();
+	migration_queue_deinit(&queue);
+	migration_doveadm_connections_destroy_all();
+	migration_store_deinit(&store);
+}
+
+int main(int argc, char *argv[])
+{
+	const struct setting_parser_info *set_roots[] = {
+		&migration_setting_parser_info, NULL
+	};
+	struct master_service_settings_input input;
+	struct master_service_settings_output output;
+	const struct migration_settings *set;
+	const char *error;
+
+	master_service = master_service_init("migration",
+					     MASTER_SERVICE_FLAG_NO_IDLE_DIE,
+					     &argc, &argv, "");
+	if (master_getopt(master_service) > 0)
+		return FATAL_DEFAULT;
+
+	i_zero(&input);
+	input.roots = set_roots;
+	input.module = "migration";
+	input.service = "migration";
+	if (master_service_settings_read(master_service, &input, &output,
+					 &error) < 0)
+		i_fatal("Error reading configuration: %s", error);
+	master_service_init_log(master_service);
+	set = master_service_settings_get_others(master_service)[0];
+
+	create_sqlite_file(set->migration_db_connect);
+	restrict_access_by_env(RESTRICT_ACCESS_FLAG_ALLOW_ROOT, NULL);
+	restrict_access_allow_coredumps(TRUE);
+	master_service_set_die_callback(master_service, main_die);
+	master_service_init_finish(master_service);
+
+	main_init(set);
+	master_service_run(master_service, client_connected);
+	main_deinit();
+
+	master_service_deinit(&master_service);
+	return 0;
+}

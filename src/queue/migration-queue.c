@@ -1,0 +1,399 @@
+/* Copyright (c) 2026 dovecot-migration authors, see the included COPYING file */
+
+#include "lib.h"
+#include "array.h"
+#include "ioloop.h"
+#include "migration-common.h"
+#include "migration-job.h"
+#include "migration-limits.h"
+#include "migration-settings.h"
+#include "migration-store.h"
+#include "migration-worker-connection.h"
+#include "migration-queue.h"
+
+#include <sysexits.h>
+
+/* A database that cannot be opened is tried again this often. */
+#define QUEUE_OPEN_RETRY_MSECS (10 * 1000)
+
+struct migration_queue {
+	const struct migration_settings *set;
+	struct migration_job_settings job_set;
+	char *owner, *worker_socket_path;
+	struct event *event;
+	time_t started;
+
+	/* why the database cannot be used; NULL if it can */
+	char *error;
+	struct timeout *to_open, *to_look;
+
+	/* running ones, and those that an administrator wants next */
+	ARRAY(struct migration_job *) jobs;
+	/* providers whose due records are being read */
+	unsigned int looking;
+	/* the provider to begin with: none is always the last */
+	unsigned int first_provider;
+	bool look_again:1;
+	bool deinitializing:1;
+};
+
+struct queue_look {
+	struct migration_queue *queue;
+	const struct migration_provider_settings *provider;
+};
+
+static void queue_open(struct migration_queue *queue);
+static void queue_look(struct migration_queue *queue);
+
+static void queue_look_in(struct migration_queue *queue, unsigned int msecs)
+{
+	timeout_remove(&queue->to_look);
+	if (queue->error == NULL && !queue->deinitializing)
+		queue->to_look = timeout_add_to(current_ioloop, msecs,
+						queue_look, queue);
+}
+
+void migration_queue_wake(struct migration_queue *queue)
+{
+	if (queue->looking > 0)
+		queue->look_again = TRUE;
+	else
+		queue_look_in(queue, 0);
+}
+
+static unsigned int
+queue_count_jobs(struct migration_queue *queue, const char *provider)
+{
+	struct migration_job *job;
+	unsigned int count = 0;
+
+	array_foreach_elem(&queue->jobs, job) {
+		if (migration_job_is_started(job) &&
+		    (provider == NULL ||
+		     strcmp(migration_job_get_record(job)->provider,
+			    provider) == 0))
+			count++;
+	}
+	return count;
+}
+
+static struct migration_job *
+queue_find_job(struct migration_queue *queue, const char *username)
+{
+	struct migration_job *job;
+
+	array_foreach_elem(&queue->jobs, job) {
+		if (strcmp(migration_job_get_record(job)->username, username) ==
+		    0)
+			return job;
+	}
+	return NULL;
+}
+
+static unsigned int queue_free_workers(struct migration_queue *queue)
+{
+	/* one is enough to find out how many there are */
+	unsigned int limit = I_MAX(migration_worker_connections_get_limit(), 1);
+	unsigned int busy = queue_count_jobs(queue, NULL);
+
+	return busy >= limit ? 0 : limit - busy;
+}
+
+static void queue_job_ended(struct migration_job *job, void *context)
+{
+	struct migration_queue *queue = context;
+	struct migration_job *const *jobp;
+
+	array_foreach(&queue->jobs, jobp) {
+		if (*jobp == job) {
+			array_delete(&queue->jobs,
+				     array_foreach_idx(&queue->jobs, jobp), 1);
+			break;
+		}
+	}
+	migration_job_free(&job);
+	migration_queue_wake(queue);
+}
+
+static void
+queue_next_due(int ret, time_t next, const char *error, void *context)
+{
+	struct migration_queue *queue = context;
+	unsigned int msecs = MIGRATION_QUEUE_POLL_MSECS;
+
+	queue->looking--;
+	if (queue->deinitializing)
+		return;
+	if (ret < 0)
+		e_error(queue->event, "Cannot read the jobs: %s", error);
+	else if (ret > 0 && next <= ioloop_time + 1)
+		msecs = 1000;
+	else if (ret > 0 &&
+		 (next - ioloop_time) < MIGRATION_QUEUE_POLL_MSECS / 1000)
+		msecs = (next - ioloop_time) * 1000;
+	if (queue->look_again)
+		msecs = 0;
+	queue->look_again = FALSE;
+	queue_look_in(queue, msecs);
+}
+
+static void queue_looked(struct migration_queue *queue)
+{
+	if (--queue->looking > 0 || queue->deinitializing)
+		return;
+	queue->looking++;
+	migration_store_next_due(queue->job_set.store, ioloop_time,
+				 queue_next_due, queue);
+}
+
+static void queue_due_record(int ret, const struct migration_record *record,
+			     const char *error, void *context)
+{
+	struct queue_look *look = context;
+	struct migration_queue *queue = look->queue;
+	struct migration_job *job;
+
+	if (record == NULL) {
+		if (ret < 0) {
+			e_error(queue->event, "Cannot read the due jobs: %s",
+				error);
+		}
+		i_free(look);
+		queue_looked(queue);
+		return;
+	}
+	if (queue->deinitializing || queue_free_workers(queue) == 0 ||
+	    queue_count_jobs(queue, record->provider) >=
+		    look->provider->max_connections ||
+	    queue_find_job(queue, record->username) != NULL)
+		return;
+	job = migration_job_create(&queue->job_set, record);
+	array_push_back(&queue->jobs, &job);
+	migration_job_start(job, queue_job_ended, queue);
+}
+
+/* What administrators asked for comes before everything that is due. */
+static void queue_start_wanted(struct migration_queue *queue)
+{
+	struct migration_job *job;
+
+	array_foreach_elem(&queue->jobs, job) {
+		if (queue_free_workers(queue) == 0)
+			return;
+		if (!migration_job_is_started(job))
+			migration_job_start(job, queue_job_ended, queue);
+	}
+}
+
+static void
+queue_look_provider(struct migration_queue *queue,
+		    const struct migration_provider_settings *provider)
+{
+	unsigned int running = queue_count_jobs(queue, provider->name);
+	unsigned int limit = queue_free_workers(queue);
+	struct queue_look *look;
+
+	if (running >= provider->max_connections || limit == 0)
+		return;
+	limit = I_MIN(limit, provider->max_connections - running);
+	look = i_new(struct queue_look, 1);
+	look->queue = queue;
+	look->provider = provider;
+	queue->looking++;
+	migration_store_due(queue->job_set.store, provider->name, ioloop_time,
+			    I_MIN(limit, MIGRATION_QUEUE_BATCH),
+			    queue_due_record, look);
+}
+
+static void queue_look(struct migration_queue *queue)
+{
+	struct migration_provider_settings *const *providers;
+	unsigned int i, count = 0;
+
+	timeout_remove(&queue->to_look);
+	if (array_is_created(&queue->set->providers))
+		providers = array_get(&queue->set->providers, &count);
+	/* counts as one, so that the end is not seen before the last */
+	queue->looking++;
+	queue_start_wanted(queue);
+	for (i = 0; i < count; i++) {
+		queue_look_provider(
+			queue, providers[(queue->first_provider + i) % count]);
+	}
+	queue->first_provider++;
+	queue_looked(queue);
+}
+
+static void queue_login_written(int ret, const char *error, void *context)
+{
+	struct migration_queue *queue = context;
+
+	if (ret < 0) {
+		e_error(queue->event, "Cannot write the login setting: %s",
+			error);
+	}
+}
+
+static void queue_leases_dropped(int ret, const char *error, void *context)
+{
+	struct migration_queue *queue = context;
+	struct migration_provider_settings *provider;
+
+	if (ret < 0) {
+		e_error(queue->event,
+			"Cannot drop old leases (they end by "
+			"themselves): %s",
+			error);
+	}
+	if (queue->deinitializing)
+		return;
+	if (array_is_created(&queue->set->providers)) {
+		array_foreach_elem(&queue->set->providers, provider) {
+			migration_store_set_login(queue->job_set.store,
+						  provider->name,
+						  migration_settings_get_login(
+							  queue->set, provider),
+						  queue_login_written, queue);
+		}
+	}
+	migration_queue_wake(queue);
+}
+
+static void queue_opened(int ret, const char *error, void *context)
+{
+	struct migration_queue *queue = context;
+
+	i_free(queue->error);
+	if (ret < 0) {
+		e_error(queue->event,
+			"Database %s: %s - no user can be taken "
+			"over until this works; next try in %u secs",
+			queue->set->migration_db_connect, error,
+			QUEUE_OPEN_RETRY_MSECS / 1000);
+		queue->error = i_strdup_printf("database %s: %s",
+					       queue->set->migration_db_connect,
+					       error);
+		queue->to_open =
+			timeout_add(QUEUE_OPEN_RETRY_MSECS, queue_open, queue);
+		return;
+	}
+	migration_store_drop_leases(queue->job_set.store, queue->owner,
+				    queue_leases_dropped, queue);
+}
+
+static void queue_open(struct migration_queue *queue)
+{
+	timeout_remove(&queue->to_open);
+	migration_store_open(queue->job_set.store, queue_opened, queue);
+}
+
+struct migration_queue *
+migration_queue_init(const struct migration_settings *set,
+		     struct migration_store *store, const char *owner,
+		     const char *worker_socket_path, struct event *event_parent)
+{
+	struct migration_queue *queue;
+
+	queue = i_new(struct migration_queue, 1);
+	queue->set = set;
+	queue->owner = i_strdup(owner);
+	queue->worker_socket_path = i_strdup(worker_socket_path);
+	queue->event = event_create(event_parent);
+	event_add_category(queue->event, &event_category_migration);
+	queue->started = ioloop_time;
+	queue->job_set.store = store;
+	queue->job_set.owner = queue->owner;
+	queue->job_set.worker_socket_path = queue->worker_socket_path;
+	queue->job_set.retry.min_secs = set->migration_retry_min;
+	queue->job_set.retry.max_secs = set->migration_retry_max;
+	queue->job_set.event_parent = queue->event;
+	i_array_init(&queue->jobs, 16);
+	queue->error = i_strdup("the database is being opened");
+	queue_open(queue);
+	return queue;
+}
+
+static void
+queue_deinit_leases_dropped(int ret ATTR_UNUSED, const char *error ATTR_UNUSED,
+			    void *context ATTR_UNUSED)
+{
+	/* if it failed the leases end by themselves */
+}
+
+void migration_queue_deinit(struct migration_queue **_queue)
+{
+	struct migration_queue *queue = *_queue;
+	struct migration_job *job;
+
+	*_queue = NULL;
+	queue->deinitializing = TRUE;
+	array_foreach_elem(&queue->jobs, job)
+		migration_job_free(&job);
+	if (queue->error == NULL) {
+		migration_store_drop_leases(queue->job_set.store, queue->owner,
+					    queue_deinit_leases_dropped, NULL);
+	}
+	migration_store_wait(queue->job_set.store);
+	timeout_remove(&queue->to_open);
+	timeout_remove(&queue->to_look);
+	array_free(&queue->jobs);
+	event_unref(&queue->event);
+	i_free(queue->error);
+	i_free(queue->owner);
+	i_free(queue->worker_socket_path);
+	i_free(queue);
+}
+
+const char *migration_queue_get_error(struct migration_queue *queue)
+{
+	return queue->error;
+}
+
+struct migration_store *migration_queue_get_store(struct migration_queue *queue)
+{
+	return queue->job_set.store;
+}
+
+void migration_queue_get_status(struct migration_queue *queue,
+				struct migration_queue_status *status_r)
+{
+	status_r->workers_busy = queue_count_jobs(queue, NULL);
+	status_r->workers_limit = migration_worker_connections_get_limit();
+	status_r->started = queue->started;
+}
+
+struct migration_job *
+migration_queue_sync_now(struct migration_queue *queue,
+			 const struct migration_record *record,
+			 int *exit_code_r, const char **error_r)
+{
+	struct migration_job *job = queue_find_job(queue, record->username);
+
+	if (job != NULL)
+		return job;
+	*exit_code_r = EX_TEMPFAIL;
+	if (migration_settings_find_provider(queue->set, record->provider) ==
+	    NULL) {
+		*exit_code_r = EX_CONFIG;
+		*error_r = t_strdup_printf(
+			"there is no migration_provider %s { } in the "
+			"configuration",
+			record->provider);
+		return NULL;
+	}
+	if (record->control == MIGRATION_CONTROL_PAUSED) {
+		*error_r = "the migration is paused";
+		return NULL;
+	}
+	if (!migration_state_is_due(record, ioloop_time, TRUE)) {
+		*error_r = record->lease_until > ioloop_time ?
+				   t_strdup_printf("%s syncs it already",
+						   record->lease_owner) :
+				   "nothing to do";
+		return NULL;
+	}
+	job = migration_job_create(&queue->job_set, record);
+	array_push_back(&queue->jobs, &job);
+	migration_queue_wake(queue);
+	return job;
+}

@@ -1,0 +1,46 @@
+#ifndef MIGRATION_QUEUE_H
+#define MIGRATION_QUEUE_H
+
+/* Decides who syncs when. Takes due records from the store by lease, hands
+   each to a worker, and writes down how it went. The database is the truth:
+   what is in memory here are only the jobs that run at this moment. */
+
+#include "migration-record.h"
+
+struct migration_settings;
+struct migration_store;
+struct migration_queue;
+struct migration_job;
+
+struct migration_queue_status {
+	unsigned int workers_busy, workers_limit;
+	time_t started;
+};
+
+/* owner names this instance in leases and is the same after a restart. The
+   database is opened, and opened again when that fails. */
+struct migration_queue *
+migration_queue_init(const struct migration_settings *set,
+		     struct migration_store *store, const char *owner,
+		     const char *worker_socket_path,
+		     struct event *event_parent);
+void migration_queue_deinit(struct migration_queue **queue);
+
+/* Something may have become due: look soon. */
+void migration_queue_wake(struct migration_queue *queue);
+
+/* NULL if the database can be used, else why not. */
+const char *migration_queue_get_error(struct migration_queue *queue);
+struct migration_store *
+migration_queue_get_store(struct migration_queue *queue);
+void migration_queue_get_status(struct migration_queue *queue,
+				struct migration_queue_status *status_r);
+
+/* An administrator wants this record synced now. Returns the job, running or
+   waiting for a free worker, or NULL with a sysexits code and a text. */
+struct migration_job *
+migration_queue_sync_now(struct migration_queue *queue,
+			 const struct migration_record *record,
+			 int *exit_code_r, const char **error_r);
+
+#endif

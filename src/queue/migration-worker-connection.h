@@ -1,0 +1,33 @@
+#ifndef MIGRATION_WORKER_CONNECTION_H
+#define MIGRATION_WORKER_CONNECTION_H
+
+/* The queue's line to one worker for one job. */
+
+#include "migration-record.h"
+#include "migration-state.h"
+
+struct migration_worker_connection;
+
+struct migration_worker_callbacks {
+	void (*progress)(unsigned int done, unsigned int total, uint64_t bytes,
+			 const char *mailbox, void *context);
+	/* Called exactly once; the connection is gone afterwards. A worker
+	   that died has MIGRATION_OUTCOME_TEMPORARY. */
+	void (*finished)(enum migration_outcome outcome, const char *error,
+			 void *context);
+};
+
+/* Connects and sends the job. Never calls back from inside. */
+struct migration_worker_connection *
+migration_worker_connection_start(const char *socket_path,
+				  const struct migration_record *record,
+				  const struct migration_worker_callbacks *cb,
+				  void *context, struct event *event_parent);
+/* Closes it: the worker stops. No callback. */
+void migration_worker_connection_abort(
+	struct migration_worker_connection **conn);
+
+/* How many workers there can be at once; 0 until the first of them said so. */
+unsigned int migration_worker_connections_get_limit(void);
+
+#endif

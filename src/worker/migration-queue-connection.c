@@ -1,0 +1,272 @@
+/* Copyright (c) 2026 dovecot-migration authors, see the included COPYING file */
+
+#include "lib.h"
+#include "connection.h"
+#include "ioloop.h"
+#include "lib-signals.h"
+#include "ostream.h"
+#include "process-title.h"
+#include "str.h"
+#include "strescape.h"
+#include "master-service.h"
+#include "master-service-settings.h"
+#include "migration-limits.h"
+#include "migration-protocol.h"
+#include "migration-pull.h"
+#include "migration-remote-user.h"
+#include "migration-secret.h"
+#include "migration-settings.h"
+#include "migration-unseal.h"
+#include "migration-queue-connection.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <unistd.h>
+
+struct queue_connection {
+	struct connection conn;
+	struct mail_storage_service_ctx *storage;
+	const struct migration_settings *set;
+	struct migration_unsealer **unsealer;
+
+	struct timeout *to_run;
+	char *username, *provider, *remote_user, *mechanism, *box;
+};
+
+static struct connection_list *queue_connections = NULL;
+
+static void queue_connection_destroy(struct connection *_conn)
+{
+	struct queue_connection *conn =
+		container_of(_conn, struct queue_connection, conn);
+
+	timeout_remove(&conn->to_run);
+	connection_deinit(_conn);
+	i_free(conn->username);
+	i_free(conn->provider);
+	i_free(conn->remote_user);
+	i_free(conn->mechanism);
+	i_free(conn->box);
+	i_free(conn);
+	master_service_client_connection_destroyed(master_service);
+}
+
+static void
+queue_send(struct queue_connection *conn, const char *verb, const char *first,
+	   const struct migration_progress *progress, const char *last)
+{
+	string_t *str = t_str_new(256);
+
+	str_append(str, verb);
+	if (first != NULL)
+		str_printfa(str, "\t%s", first);
+	str_printfa(str, "\t%u\t%u\t%" PRIu64 "\t",
+		    migration_progress_get_done(progress),
+		    migration_progress_get_total(progress),
+		    migration_progress_get_bytes(progress));
+	str_append_tabescaped(str, last);
+	str_append_c(str, '\n');
+	o_stream_nsend(conn->conn.output, str_data(str), str_len(str));
+}
+
+/* Nobody waits for this job any longer: Dovecot is stopping, or the queue has
+   gone and will give the job to somebody else. Ending at once is as safe as
+   any kill, and the mail storage may be waiting for the provider for minutes.
+   Only async-signal-safe calls. */
+static void queue_is_gone(const siginfo_t *si, void *context)
+{
+	struct queue_connection *conn = context;
+	struct pollfd pfd = {
+		.fd = conn->conn.fd_in,
+		.events = POLLIN,
+	};
+
+	/* the queue has nothing to say during the job, so input is its end */
+	if (si->si_signo != SIGIO || poll(&pfd, 1, 0) > 0)
+		_exit(0);
+}
+
+static void queue_watch(struct queue_connection *conn)
+{
+	int fd = conn->conn.fd_in, flags;
+
+	lib_signals_set_handler(SIGTERM, LIBSIG_FLAG_RESTART, queue_is_gone,
+				conn);
+	lib_signals_set_handler(SIGIO, LIBSIG_FLAG_RESTART, queue_is_gone,
+				conn);
+	if (fcntl(fd, F_SETOWN, getpid()) < 0 ||
+	    (flags = fcntl(fd, F_GETFL)) < 0 ||
+	    fcntl(fd, F_SETFL, flags | O_ASYNC) < 0)
+		e_error(conn->conn.event, "fcntl(O_ASYNC) failed: %m");
+	/* it may have gone before that */
+	if (raise(SIGIO) != 0)
+		e_error(conn->conn.event, "raise(SIGIO) failed: %m");
+}
+
+static void queue_unwatch(struct queue_connection *conn)
+{
+	lib_signals_unset_handler(SIGTERM, queue_is_gone, conn);
+	/* its default is to end the process */
+	lib_signals_clear_handlers_and_ignore(SIGIO);
+}
+
+static void queue_progress(struct migration_progress *progress,
+			   const char *mailbox, void *context)
+{
+	struct queue_connection *conn = context;
+
+	queue_send(conn, MIGRATION_VERB_PROGRESS, NULL, progress, mailbox);
+}
+
+static enum migration_outcome
+queue_unseal(struct queue_connection *conn, struct migration_secret **secret_r,
+	     const char **error_r)
+{
+	enum migration_unseal_result result;
+	const char *error;
+
+	result = migration_unseal(*conn->unsealer, conn->box, conn->username,
+				  conn->provider, secret_r, &error);
+	/* before anybody else is talked to */
+	migration_unsealer_deinit(conn->unsealer);
+	if (result == MIGRATION_UNSEAL_OK)
+		return MIGRATION_OUTCOME_DONE;
+	*error_r = t_strdup_printf("The stored credential cannot be opened: "
+				   "%s (the user's next login renews it)",
+				   error);
+	return MIGRATION_OUTCOME_CREDENTIAL;
+}
+
+static enum migration_outcome
+queue_pull(struct queue_connection *conn, struct migration_progress *progress,
+	   const char **error_r)
+{
+	struct migration_remote_settings remote;
+	struct migration_pull_settings pull;
+	struct migration_secret *secret = NULL;
+	enum migration_outcome outcome;
+
+	i_zero(&remote);
+	remote.provider =
+		migration_settings_find_provider(conn->set, conn->provider);
+	if (remote.provider == NULL) {
+		*error_r = t_strdup_printf("There is no migration_provider "
+					   "%s { } in the configuration",
+					   conn->provider);
+		return MIGRATION_OUTCOME_PROVIDER;
+	}
+	outcome = queue_unseal(conn, &secret, error_r);
+	if (outcome != MIGRATION_OUTCOME_DONE)
+		return outcome;
+	remote.remote_user = conn->remote_user;
+	remote.mechanism = conn->mechanism;
+	remote.password = secret;
+
+	i_zero(&pull);
+	pull.storage = conn->storage;
+	pull.username = conn->username;
+	pull.remote = &remote;
+	pull.progress = progress;
+	outcome = migration_pull(&pull, error_r);
+	migration_secret_free(&secret);
+	return outcome;
+}
+
+static void queue_run_job(struct queue_connection *conn)
+{
+	struct migration_progress *progress;
+	enum migration_outcome outcome;
+	const char *error = "";
+
+	timeout_remove(&conn->to_run);
+	if (master_service_settings_get(master_service)->verbose_proctitle) {
+		process_title_set(t_strdup_printf("[%s %s]", conn->username,
+						  conn->provider));
+	}
+	queue_watch(conn);
+	progress = migration_progress_init(queue_progress, conn);
+	outcome = queue_pull(conn, progress, &error);
+	queue_send(conn, MIGRATION_VERB_FINISHED,
+		   migration_outcome_to_string(outcome), progress, error);
+	migration_progress_deinit(&progress);
+	queue_unwatch(conn);
+	queue_connection_destroy(&conn->conn);
+}
+
+static int queue_input_args(struct connection *_conn, const char *const *args)
+{
+	struct queue_connection *conn =
+		container_of(_conn, struct queue_connection, conn);
+
+	if (str_array_length(args) != 6 || conn->username != NULL ||
+	    strcmp(args[0], MIGRATION_VERB_SYNC) != 0) {
+		e_error(_conn->event, "The queue sent an invalid line %s",
+			args[0]);
+		return -1;
+	}
+	conn->username = i_strdup(args[1]);
+	conn->provider = i_strdup(args[2]);
+	conn->remote_user = i_strdup(args[3]);
+	conn->mechanism = i_strdup(args[4]);
+	conn->box = i_strdup(args[5]);
+	/* not from here, where the output is corked */
+	conn->to_run = timeout_add_short(0, queue_run_job, conn);
+	return 1;
+}
+
+static int
+queue_handshake_args(struct connection *conn, const char *const *args)
+{
+	int ret;
+
+	ret = connection_handshake_args_default(conn, args);
+	if (ret < 1)
+		return ret;
+	o_stream_nsend_str(conn->output,
+			   t_strdup_printf(MIGRATION_VERB_LIMIT "\t%u\n",
+					   master_service_get_process_limit(
+						   master_service)));
+	return 1;
+}
+
+static const struct connection_settings queue_connection_set = {
+	.service_name_in = MIGRATION_PROTOCOL_QUEUE,
+	.service_name_out = MIGRATION_PROTOCOL_WORKER,
+	.major_version = MIGRATION_PROTOCOL_MAJOR_VERSION,
+	.minor_version = MIGRATION_PROTOCOL_MINOR_VERSION,
+	.input_max_size = MIGRATION_MAX_LINE_BYTES,
+	.output_max_size = SIZE_MAX,
+};
+
+static const struct connection_vfuncs queue_connection_vfuncs = {
+	.destroy = queue_connection_destroy,
+	.handshake_args = queue_handshake_args,
+	.input_args = queue_input_args,
+};
+
+void migration_queue_connection_create(struct master_service_connection *master,
+				       struct mail_storage_service_ctx *storage,
+				       const struct migration_settings *set,
+				       struct migration_unsealer **unsealer)
+{
+	struct queue_connection *conn;
+
+	if (queue_connections == NULL) {
+		queue_connections =
+			connection_list_init(&queue_connection_set,
+					     &queue_connection_vfuncs);
+	}
+	conn = i_new(struct queue_connection, 1);
+	conn->storage = storage;
+	conn->set = set;
+	conn->unsealer = unsealer;
+	connection_init_server(queue_connections, &conn->conn, master->name,
+			       master->fd, master->fd);
+}
+
+void migration_queue_connections_destroy_all(void)
+{
+	if (queue_connections != NULL)
+		connection_list_deinit(&queue_connections);
+}

@@ -1,0 +1,132 @@
+"""The role of the new server: the shipped conf.d with the plugin."""
+
+import os
+from pathlib import Path
+
+from compare import read_account
+from dovecot import (MAIL_GID, MAIL_LOCATIONS, MAIL_UID, Dovecot, own,
+                     password_entry)
+from imap import login
+from polling import wait_until
+from store import Store
+
+CONF_D = Path(__file__).resolve().parent.parent.parent / "conf.d"
+
+
+class Target(Dovecot):
+    """providers: name -> settings of migration_provider blocks. overrides:
+    global settings. local_users: accounts in a passwd-file passdb and userdb
+    in front of the plugin."""
+
+    def __init__(self, folder, providers=None, overrides=None,
+                 local_users=None, **kwargs):
+        super().__init__(folder, **kwargs)
+        self.providers = providers or {}
+        self.overrides = {
+            "migration_db_connect": f"{self.folder}/db/migration.sqlite",
+            "migration_public_key_file": f"{self.folder}/keys/public.pem",
+            "migration_private_key_file": f"{self.folder}/keys/private.pem",
+            "migration_retry_min": "1 secs",
+            "migration_retry_max": "1 secs",
+            **(overrides or {}),
+        }
+        # More passdbs and userdbs in front of the plugin
+        self.databases = ""
+        self.local_users = local_users or {}
+        self.store = Store(self.folder / "db/migration.sqlite")
+        (self.folder / "db").mkdir()
+        own(self.folder / "db")
+        self._write_local_users()
+        self._copy_conf_d()
+
+    def settings(self):
+        return f"""
+passdb {{
+  driver = passwd-file
+  args = username_format=%Lu {self.folder}/local-users
+}}
+userdb {{
+  driver = passwd-file
+  args = username_format=%Lu {self.folder}/local-users
+}}
+{self.databases}
+!include {self.folder}/conf.d/90-migration.conf
+{self.global_settings()}
+""" + "".join(block(f"migration_provider {name}", settings)
+              for name, settings in self.providers.items())
+
+    def global_settings(self):
+        return "".join(f"{key} = {value}\n"
+                       for key, value in self.overrides.items())
+
+    def start(self):
+        self.generate_keys()
+        super().start()
+        wait_until("the queue to make the tables", self.store.is_ready)
+        return self
+
+    def generate_keys(self):
+        """With a configuration that has no providers yet, as on a new
+        system."""
+        if (self.folder / "keys").exists():
+            return
+        self.config.write_text(self._common() + self.global_settings())
+        self.doveadm("migration", "key", "generate", check=True)
+
+    def login(self, user, password, timeout=60):
+        return login(self.ports["imap"], user, password, timeout=timeout)
+
+    def snapshot(self, user, password):
+        return read_account(f"127.0.0.1:{self.ports['imap']}", user, password)
+
+    def assert_serves_locally(self, user, password):
+        answer = self.login(user, password)
+        assert answer.status == "OK", f"local login of {user}: {answer}"
+
+    def _write_local_users(self):
+        lines = []
+        for user, password in self.local_users.items():
+            home = self.folder / "mail/local" / user
+            home.mkdir(parents=True)
+            for folder in (home.parent, home):
+                os.chown(folder, MAIL_UID, MAIL_GID)
+            lines.append(f"{user}:{password_entry(password.encode())}:"
+                         f"{MAIL_UID}:{MAIL_GID}::{home}::\n")
+        (self.folder / "local-users").write_text("".join(lines))
+
+    def _copy_conf_d(self):
+        """The shipped files with this instance's paths."""
+        folder = self.folder / "conf.d"
+        folder.mkdir()
+        substitute(CONF_D / "90-migration.conf", folder, {
+            "args = /etc/dovecot/migration-sql.conf.ext":
+                f"args = {folder}/migration-sql.conf.ext",
+        })
+        substitute(CONF_D / "migration-sql.conf.ext", folder, {
+            "connect = /var/lib/dovecot/migration/migration.sqlite":
+                f"connect = {self.store.path}",
+            "'/var/vmail/%Ld/%Ln'": f"'{self.folder}/mail/%Ld/%Ln'",
+            "'vmail' AS uid": f"'{MAIL_UID}' AS uid",
+            "'vmail' AS gid": f"'{MAIL_GID}' AS gid",
+            "'maildir:~/Maildir'": f"'{MAIL_LOCATIONS[self.mail_format]}'",
+        })
+
+
+def substitute(source, folder, replacements):
+    """Copies a file with the replacements made; each must be possible."""
+    text = source.read_text()
+    for old, new in replacements.items():
+        assert old in text, f"{source.name} has no {old!r} any longer"
+        text = text.replace(old, new)
+    (folder / source.name).write_text(text)
+
+
+def block(title, settings):
+    lines = "".join(f"  {key} = {value}\n" for key, value in settings.items())
+    return f"{title} {{\n{lines}}}\n"
+
+
+def plain_provider(port, domains, **settings):
+    """Settings of a provider block without TLS on loopback."""
+    return {"host": "127.0.0.1", "port": port, "ssl": "no",
+            "domains": domains, **settings}
