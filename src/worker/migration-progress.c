@@ -11,6 +11,8 @@
 #include "migration-limits.h"
 #include "migration-progress.h"
 
+#include <signal.h>
+
 #define PROGRESS_CONTEXT(obj) \
 	MODULE_CONTEXT_REQUIRE(obj, progress_storage_module)
 
@@ -31,6 +33,7 @@ struct migration_progress {
 	uint64_t bytes;
 	struct timeval last_call;
 	bool total_known;
+	volatile sig_atomic_t stopped;
 };
 
 static MODULE_CONTEXT_DEFINE_INIT(progress_storage_module,
@@ -95,6 +98,11 @@ progress_save_begin(struct mail_save_context *ctx, struct istream *input)
 	struct mailbox *box = ctx->transaction->box;
 	struct progress_mailbox *mbox = PROGRESS_CONTEXT(box);
 
+	if (migration_progress != NULL && migration_progress->stopped != 0) {
+		mail_storage_set_error(box->storage, MAIL_ERROR_TEMP,
+				       "The sync was stopped");
+		return -1;
+	}
 	if (migration_progress != NULL)
 		progress_tell(migration_progress, box);
 	mbox->input = input;
@@ -165,6 +173,11 @@ void migration_progress_deinit(struct migration_progress **_progress)
 	hash_table_destroy(&progress->remote);
 	pool_unref(&progress->pool);
 	i_free(progress);
+}
+
+void migration_progress_stop(struct migration_progress *progress)
+{
+	progress->stopped = 1;
 }
 
 void migration_progress_set_remote_user(struct migration_progress *progress,

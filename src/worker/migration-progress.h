@@ -17,6 +17,10 @@ struct migration_progress *
 migration_progress_init(migration_progress_callback_t *callback, void *context);
 void migration_progress_deinit(struct migration_progress **progress);
 
+/* Nobody waits for this sync any longer: the next message is refused, and what
+   was saved so far stays. May be called from a signal handler. */
+void migration_progress_stop(struct migration_progress *progress);
+
 /* The user whose mailboxes are the provider's; all others are local. */
 void migration_progress_set_remote_user(struct migration_progress *progress,
 					struct mail_user *user);

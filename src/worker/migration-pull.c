@@ -12,7 +12,9 @@
 #include "dsync-ibc.h"
 #include "migration-contact.h"
 #include "migration-exclude.h"
+#include "migration-journal.h"
 #include "migration-remote-user.h"
+#include "migration-repair.h"
 #include "migration-settings.h"
 #include "migration-pull.h"
 
@@ -92,34 +94,41 @@ pull_blame(const struct migration_pull_settings *set, struct mail_user *user,
 	i_unreached();
 }
 
-/* Returns MIGRATION_OUTCOME_DONE if it is locked. */
+/* The directory for lock and journal. Returns MIGRATION_OUTCOME_DONE if it is
+   there. */
 static enum migration_outcome
-pull_lock(struct mail_user *user, struct file_lock **lock_r,
-	  const char **error_r)
+pull_get_dir(struct mail_namespace *ns, const char **root_r,
+	     const char **error_r)
 {
-	struct mail_namespace *ns = mail_namespace_find_inbox(user->namespaces);
-	struct file_create_settings lock_set;
-	const char *root, *path;
-	bool created;
-
 	if (!mailbox_list_get_root_path(ns->list,
 					MAILBOX_LIST_PATH_TYPE_CONTROL,
-					&root)) {
+					root_r)) {
 		*error_r = "the mail location has no directory for the lock";
 		return MIGRATION_OUTCOME_LOCAL;
 	}
-	if (mailbox_list_mkdir_root(ns->list, root,
+	if (mailbox_list_mkdir_root(ns->list, *root_r,
 				    MAILBOX_LIST_PATH_TYPE_CONTROL) < 0) {
 		*error_r = t_strdup_printf(
-			"cannot create %s: %s", root,
+			"cannot create %s: %s", *root_r,
 			mailbox_list_get_last_internal_error(ns->list, NULL));
 		return MIGRATION_OUTCOME_LOCAL;
 	}
+	return MIGRATION_OUTCOME_DONE;
+}
+
+/* Returns MIGRATION_OUTCOME_DONE if it is locked. */
+static enum migration_outcome
+pull_lock(const char *dir, struct file_lock **lock_r, const char **error_r)
+{
+	struct file_create_settings lock_set;
+	const char *path;
+	bool created;
+
 	i_zero(&lock_set);
 	lock_set.lock_timeout_secs = PULL_LOCK_TIMEOUT_SECS;
 	lock_set.lock_settings.lock_method = FILE_LOCK_METHOD_FCNTL;
 	lock_set.mode = 0600;
-	path = t_strconcat(root, "/" PULL_LOCK_FILENAME, NULL);
+	path = t_strconcat(dir, "/" PULL_LOCK_FILENAME, NULL);
 	if (file_create_locked(path, &lock_set, lock_r, &created, error_r) ==
 	    -1) {
 		*error_r =
@@ -216,21 +225,15 @@ pull_mailboxes(const struct migration_pull_settings *set,
 }
 
 static enum migration_outcome
-pull_as_user(const struct migration_pull_settings *set,
-	     struct pull_users *users, const char **error_r)
+pull_locked(const struct migration_pull_settings *set, struct pull_users *users,
+	    const char **error_r)
 {
-	enum migration_outcome outcome;
 	enum mail_error mail_error;
-	struct file_lock *lock;
 	int ret;
 
-	outcome = pull_lock(users->local, &lock, error_r);
-	if (outcome != MIGRATION_OUTCOME_DONE)
-		return outcome;
 	if (migration_remote_user_connect(set->storage, users->remote_service,
 					  users->local_service, &users->remote,
 					  error_r) < 0) {
-		file_lock_free(&lock);
 		return pull_blame(set, users->local, MAIL_ERROR_NONE, *error_r,
 				  error_r);
 	}
@@ -239,12 +242,54 @@ pull_as_user(const struct migration_pull_settings *set,
 	migration_user_init_dsync(users->remote);
 	ret = pull_mailboxes(set, users, &mail_error);
 	mail_user_deinit(&users->remote);
-	file_lock_free(&lock);
 	if (ret < 0) {
 		return pull_blame(set, users->local, mail_error,
 				  "dsync failed without saying why", error_r);
 	}
 	return MIGRATION_OUTCOME_DONE;
+}
+
+/* Before anything is opened: what did runs leave that were killed? */
+static int
+pull_repair(struct mail_namespace *ns, const struct migration_journal *journal,
+	    const char **error_r)
+{
+	const ARRAY_TYPE(migration_journal_entry) *unended =
+		migration_journal_get_unended(journal);
+
+	if (array_count(unended) == 0)
+		return 0;
+	i_warning("The last pull was interrupted: repairing what it left");
+	return migration_repair(ns, unended, error_r);
+}
+
+static enum migration_outcome
+pull_as_user(const struct migration_pull_settings *set,
+	     struct pull_users *users, const char **error_r)
+{
+	struct mail_namespace *ns =
+		mail_namespace_find_inbox(users->local->namespaces);
+	struct migration_journal *journal;
+	enum migration_outcome outcome;
+	struct file_lock *lock;
+	const char *dir;
+
+	outcome = pull_get_dir(ns, &dir, error_r);
+	if (outcome == MIGRATION_OUTCOME_DONE)
+		outcome = pull_lock(dir, &lock, error_r);
+	if (outcome != MIGRATION_OUTCOME_DONE)
+		return outcome;
+	if (migration_journal_begin(dir, &journal, error_r) < 0) {
+		outcome = MIGRATION_OUTCOME_LOCAL;
+	} else if (pull_repair(ns, journal, error_r) < 0) {
+		migration_journal_close(&journal, FALSE);
+		outcome = MIGRATION_OUTCOME_LOCAL;
+	} else {
+		outcome = pull_locked(set, users, error_r);
+		migration_journal_close(&journal, TRUE);
+	}
+	file_lock_free(&lock);
+	return outcome;
 }
 
 static enum migration_outcome

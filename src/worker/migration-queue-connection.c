@@ -31,6 +31,8 @@ struct queue_connection {
 	struct migration_unsealer **unsealer;
 
 	struct timeout *to_run;
+	struct ioloop *ioloop;
+	struct migration_progress *progress;
 	char *username, *provider, *remote_user, *mechanism, *box;
 };
 
@@ -71,9 +73,10 @@ queue_send(struct queue_connection *conn, const char *verb, const char *first,
 }
 
 /* Nobody waits for this job any longer: Dovecot is stopping, or the queue has
-   gone and will give the job to somebody else. Ending at once is as safe as
-   any kill, and the mail storage may be waiting for the provider for minutes.
-   Only async-signal-safe calls. */
+   gone and will give the job to somebody else. The mail storage may be waiting
+   for the provider for minutes, in an ioloop of its own: there nothing is half
+   done here and the process can end. Else it is saving mail and is told to
+   stop. Only async-signal-safe calls. */
 static void queue_is_gone(const siginfo_t *si, void *context)
 {
 	struct queue_connection *conn = context;
@@ -83,8 +86,11 @@ static void queue_is_gone(const siginfo_t *si, void *context)
 	};
 
 	/* the queue has nothing to say during the job, so input is its end */
-	if (si->si_signo != SIGIO || poll(&pfd, 1, 0) > 0)
+	if (si->si_signo == SIGIO && poll(&pfd, 1, 0) <= 0)
+		return;
+	if (current_ioloop != conn->ioloop)
 		_exit(0);
+	migration_progress_stop(conn->progress);
 }
 
 static void queue_watch(struct queue_connection *conn)
@@ -175,7 +181,6 @@ queue_pull(struct queue_connection *conn, struct migration_progress *progress,
 
 static void queue_run_job(struct queue_connection *conn)
 {
-	struct migration_progress *progress;
 	enum migration_outcome outcome;
 	const char *error = "";
 
@@ -184,13 +189,14 @@ static void queue_run_job(struct queue_connection *conn)
 		process_title_set(t_strdup_printf("[%s %s]", conn->username,
 						  conn->provider));
 	}
+	conn->ioloop = current_ioloop;
+	conn->progress = migration_progress_init(queue_progress, conn);
 	queue_watch(conn);
-	progress = migration_progress_init(queue_progress, conn);
-	outcome = queue_pull(conn, progress, &error);
+	outcome = queue_pull(conn, conn->progress, &error);
 	queue_send(conn, MIGRATION_VERB_FINISHED,
-		   migration_outcome_to_string(outcome), progress, error);
-	migration_progress_deinit(&progress);
+		   migration_outcome_to_string(outcome), conn->progress, error);
 	queue_unwatch(conn);
+	migration_progress_deinit(&conn->progress);
 	queue_connection_destroy(&conn->conn);
 }
 

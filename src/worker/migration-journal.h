@@ -1,0 +1,30 @@
+#ifndef MIGRATION_JOURNAL_H
+#define MIGRATION_JOURNAL_H
+
+/* Which workers have begun to pull into an account and not come to an orderly
+   end: a small file in the account's control directory, one line "<pid>
+   <host>" each. Found at the next start it tells that a repair is needed and
+   whose files may be left over. The caller holds the account's lock. */
+
+#include "array.h"
+
+struct migration_journal;
+
+struct migration_journal_entry {
+	const char *pid, *host;
+};
+ARRAY_DEFINE_TYPE(migration_journal_entry, struct migration_journal_entry);
+
+/* Reads the entries of runs that did not end, then adds this process's own
+   and waits until it is on disk. */
+int migration_journal_begin(const char *dir,
+			    struct migration_journal **journal_r,
+			    const char **error_r);
+/* Empty if every run so far has ended. Valid as long as the journal. */
+const ARRAY_TYPE(migration_journal_entry) *
+migration_journal_get_unended(const struct migration_journal *journal);
+/* ended: the run has come to an orderly end, whatever its outcome, and the
+   file is removed. Else the next run finds it. */
+void migration_journal_close(struct migration_journal **journal, bool ended);
+
+#endif
