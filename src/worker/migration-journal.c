@@ -3,15 +3,25 @@
 #include "lib.h"
 #include "array.h"
 #include "hostpid.h"
+#include "ioloop.h"
 #include "istream.h"
 #include "write-full.h"
 #include "migration-journal.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
+#include <utime.h>
 
 #define JOURNAL_FILENAME "dovecot-migration.journal"
 #define JOURNAL_MAX_LINE 1024
+/* Ends each line: one without it is half a line, and its writer never came to
+   pull. */
+#define JOURNAL_LINE_END "begun"
+/* Since a run's last sign of life it may have made files, and the run behind
+   it noted its own begin before it waited for the lock: more than the interval
+   between the signs and that waiting together. */
+#define JOURNAL_SLACK_SECS 60
 
 struct migration_journal {
 	pool_t pool;
@@ -19,27 +29,75 @@ struct migration_journal {
 	ARRAY_TYPE(migration_journal_entry) unended;
 };
 
-static void journal_read(struct migration_journal *journal, int fd)
+/* "<pid> <host> <begun> begun" */
+static void
+journal_read_line(struct migration_journal *journal, const char *line)
 {
-	struct istream *input = i_stream_create_fd(fd, JOURNAL_MAX_LINE);
+	const char *const *args = t_strsplit_spaces(line, " ");
 	struct migration_journal_entry *entry;
-	const char *line, *p;
+	time_t begun;
 
+	if (str_array_length(args) != 4 ||
+	    strcmp(args[3], JOURNAL_LINE_END) != 0 ||
+	    str_to_time(args[2], &begun) < 0)
+		return;
+	entry = array_append_space(&journal->unended);
+	entry->pid = p_strdup(journal->pool, args[0]);
+	entry->host = p_strdup(journal->pool, args[1]);
+	entry->begun = begun;
+}
+
+/* A run was dead when the next one had the lock, the last one soon after the
+   file's time. */
+static void journal_set_ends(struct migration_journal *journal, time_t mtime)
+{
+	struct migration_journal_entry *entries;
+	unsigned int i, count;
+
+	entries = array_get_modifiable(&journal->unended, &count);
+	for (i = 0; i < count; i++) {
+		entries[i].ended =
+			JOURNAL_SLACK_SECS +
+			(i + 1 < count ? entries[i + 1].begun : mtime);
+	}
+}
+
+static int
+journal_read(struct migration_journal *journal, int fd, const char **error_r)
+{
+	struct istream *input;
+	struct stat st;
+	const char *line;
+	int ret = 0;
+
+	if (fstat(fd, &st) < 0) {
+		*error_r = t_strdup_printf("fstat failed: %m");
+		return -1;
+	}
+	input = i_stream_create_fd(fd, JOURNAL_MAX_LINE);
 	while ((line = i_stream_read_next_line(input)) != NULL) {
-		p = strchr(line, ' ');
-		/* half a line was never followed by a pull */
-		if (p == NULL || p == line || p[1] == '\0')
-			continue;
-		entry = array_append_space(&journal->unended);
-		entry->pid = p_strdup_until(journal->pool, line, p);
-		entry->host = p_strdup(journal->pool, p + 1);
+		T_BEGIN
+		{
+			journal_read_line(journal, line);
+		}
+		T_END;
+	}
+	if (input->stream_errno != 0) {
+		*error_r = t_strdup_printf("read failed: %s",
+					   i_stream_get_error(input));
+		ret = -1;
 	}
 	i_stream_destroy(&input);
+	journal_set_ends(journal, st.st_mtime);
+	return ret;
 }
 
 static int journal_add(int fd, const char **error_r)
 {
-	const char *line = t_strdup_printf("\n%s %s\n", my_pid, my_hostname);
+	/* file names have the ioloop's time, too */
+	const char *line = t_strdup_printf("\n%s %s %" PRIdTIME_T
+					   " " JOURNAL_LINE_END "\n",
+					   my_pid, my_hostname, ioloop_time);
 
 	if (lseek(fd, 0, SEEK_END) == (off_t)-1 ||
 	    write_full(fd, line, strlen(line)) < 0 || fdatasync(fd) < 0) {
@@ -69,14 +127,15 @@ int migration_journal_begin(const char *dir,
 	journal->pool = pool;
 	journal->path = p_strdup(pool, path);
 	p_array_init(&journal->unended, pool, 4);
-	journal_read(journal, fd);
-	if (journal_add(fd, &error) < 0) {
+	if (journal_read(journal, fd, &error) < 0 ||
+	    journal_add(fd, &error) < 0) {
 		*error_r = t_strdup_printf("%s: %s", path, error);
 		i_close_fd(&fd);
 		pool_unref(&pool);
 		return -1;
 	}
 	i_close_fd(&fd);
+	migration_journal_touch(journal);
 	*journal_r = journal;
 	return 0;
 }
@@ -85,6 +144,16 @@ const ARRAY_TYPE(migration_journal_entry) *
 migration_journal_get_unended(const struct migration_journal *journal)
 {
 	return &journal->unended;
+}
+
+void migration_journal_touch(const struct migration_journal *journal)
+{
+	/* the clock that file names have, also where a file server has another */
+	time_t now = time(NULL);
+	const struct utimbuf times = { .actime = now, .modtime = now };
+
+	if (utime(journal->path, &times) < 0 && errno != ENOENT)
+		i_error("utime(%s) failed: %m", journal->path);
 }
 
 void migration_journal_close(struct migration_journal **_journal, bool ended)

@@ -2,9 +2,10 @@
 #define MIGRATION_JOURNAL_H
 
 /* Which workers have begun to pull into an account and not come to an orderly
-   end: a small file in the account's control directory, one line "<pid>
-   <host>" each. Found at the next start it tells that a repair is needed and
-   whose files may be left over. The caller holds the account's lock. */
+   end: a small file in the account's control directory, one line for each.
+   Found at the next start it tells that a repair is needed, who may have left
+   files over, and when: a process id alone comes back some day, and then it is
+   that of a delivery. The caller holds the account's lock. */
 
 #include "array.h"
 
@@ -12,6 +13,8 @@ struct migration_journal;
 
 struct migration_journal_entry {
 	const char *pid, *host;
+	/* The run began at begun, and was dead by ended. */
+	time_t begun, ended;
 };
 ARRAY_DEFINE_TYPE(migration_journal_entry, struct migration_journal_entry);
 
@@ -23,6 +26,8 @@ int migration_journal_begin(const char *dir,
 /* Empty if every run so far has ended. Valid as long as the journal. */
 const ARRAY_TYPE(migration_journal_entry) *
 migration_journal_get_unended(const struct migration_journal *journal);
+/* This run is alive. To be called every few seconds while it makes files. */
+void migration_journal_touch(const struct migration_journal *journal);
 /* ended: the run has come to an orderly end, whatever its outcome, and the
    file is removed. Else the next run finds it. */
 void migration_journal_close(struct migration_journal **journal, bool ended);

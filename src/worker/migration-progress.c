@@ -8,6 +8,7 @@
 #include "time-util.h"
 #include "mail-storage-private.h"
 #include "mail-storage-hooks.h"
+#include "migration-journal.h"
 #include "migration-limits.h"
 #include "migration-progress.h"
 
@@ -25,6 +26,7 @@ struct migration_progress {
 	migration_progress_callback_t *callback;
 	void *context;
 	struct mail_user *remote_user;
+	const struct migration_journal *journal;
 
 	pool_t pool;
 	/* names of the mailboxes that have been counted */
@@ -89,6 +91,8 @@ progress_tell(struct migration_progress *progress, struct mailbox *box)
 	    MIGRATION_PROGRESS_INTERVAL_MSECS)
 		return;
 	progress->last_call = now;
+	if (progress->journal != NULL)
+		migration_journal_touch(progress->journal);
 	progress->callback(progress, mailbox_get_vname(box), progress->context);
 }
 
@@ -184,6 +188,12 @@ void migration_progress_set_remote_user(struct migration_progress *progress,
 					struct mail_user *user)
 {
 	progress->remote_user = user;
+}
+
+void migration_progress_set_journal(struct migration_progress *progress,
+				    const struct migration_journal *journal)
+{
+	progress->journal = journal;
 }
 
 unsigned int

@@ -5,6 +5,7 @@
    by hooks in Dovecot's mail storage. Costs no command at the provider. */
 
 struct mail_user;
+struct migration_journal;
 struct migration_progress;
 
 /* Called at most every MIGRATION_PROGRESS_INTERVAL_MSECS while mail is
@@ -25,6 +26,9 @@ void migration_progress_stop(struct migration_progress *progress);
 void migration_progress_set_remote_user(struct migration_progress *progress,
 					struct mail_user *user);
 
+/* Is touched as often as the callback is called; NULL = no longer. */
+void migration_progress_set_journal(struct migration_progress *progress,
+				    const struct migration_journal *journal);
 /* From now on the provider is asked about all its mailboxes before any of them
    is pulled. */
 void migration_progress_set_total_known(struct migration_progress *progress);

@@ -285,7 +285,9 @@ pull_as_user(const struct migration_pull_settings *set,
 		migration_journal_close(&journal, FALSE);
 		outcome = MIGRATION_OUTCOME_LOCAL;
 	} else {
+		migration_progress_set_journal(set->progress, journal);
 		outcome = pull_locked(set, users, error_r);
+		migration_progress_set_journal(set->progress, NULL);
 		migration_journal_close(&journal, TRUE);
 	}
 	file_lock_free(&lock);

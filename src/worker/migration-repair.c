@@ -8,20 +8,18 @@
 #include "mail-namespace.h"
 #include "mail-storage-private.h"
 #include "mailbox-list-iter.h"
+#include "migration-leftover.h"
 #include "migration-repair.h"
 
 #include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
-/* Maildir, see Dovecot's maildir-uidlist.c and maildir-keywords.c */
+/* See Dovecot's maildir-uidlist.c and maildir-keywords.c */
 #define MAILDIR_UIDLIST "dovecot-uidlist"
 #define MAILDIR_KEYWORDS "dovecot-keywords"
-#define MAILDIR_INFO ":2,"
-#define MAILDIR_MAX_KEYWORDS 26
-/* sdbox: one file for each message, named after its UID */
-#define SDBOX_FILE_PREFIX "u."
 
 struct repair_maildir {
 	pool_t pool;
@@ -29,7 +27,12 @@ struct repair_maildir {
 	/* base names that have a UID */
 	HASH_TABLE(const char *, const char *) known;
 	/* which letters a..z stand for a keyword */
-	bool keywords[MAILDIR_MAX_KEYWORDS];
+	bool keywords[MIGRATION_LEFTOVER_KEYWORDS];
+};
+
+struct repair_sdbox {
+	const ARRAY_TYPE(migration_journal_entry) *killed;
+	uint32_t next_uid;
 };
 
 /* Calls for every name in the directory; one that does not exist is empty. */
@@ -91,47 +94,19 @@ repair_open(const char *path, struct istream **input_r, const char **error_r)
 	return 0;
 }
 
-/* "<time>.M<usecs>P<pid>.<host>[,S=...][:2,...]" of one of them? */
-static bool
-maildir_is_of_killed(const struct repair_maildir *repair, const char *name)
-{
-	const struct migration_journal_entry *entry;
-	const char *p, *id;
-
-	array_foreach(repair->killed, entry) {
-		id = t_strdup_printf("P%s.%s", entry->pid, entry->host);
-		p = strstr(name, id);
-		if (p == NULL)
-			continue;
-		p += strlen(id);
-		if (*p == '\0' || *p == ',' || *p == ':')
-			return TRUE;
-	}
-	return FALSE;
-}
-
 /* Letters of keywords that dovecot-keywords does not know (yet): their names
    are lost. Without them the next pull sets the keywords again. */
 static int
 maildir_strip_keywords(const struct repair_maildir *repair, const char *dir,
 		       const char *name, const char **error_r)
 {
-	const char *info = strstr(name, MAILDIR_INFO), *p, *src, *dest;
-	string_t *str;
+	const char *stripped, *src, *dest;
 
-	if (info == NULL)
-		return 0;
-	info += strlen(MAILDIR_INFO);
-	str = t_str_new(128);
-	str_append_data(str, name, info - name);
-	for (p = info; *p != '\0'; p++) {
-		if (*p < 'a' || *p > 'z' || repair->keywords[*p - 'a'])
-			str_append_c(str, *p);
-	}
-	if (strcmp(str_c(str), name) == 0)
+	stripped = migration_leftover_strip_keywords(name, repair->keywords);
+	if (strcmp(stripped, name) == 0)
 		return 0;
 	src = t_strdup_printf("%s/%s", dir, name);
-	dest = t_strdup_printf("%s/%s", dir, str_c(str));
+	dest = t_strdup_printf("%s/%s", dir, stripped);
 	if (rename(src, dest) < 0 && errno != ENOENT) {
 		*error_r =
 			t_strdup_printf("rename(%s, %s) failed: %m", src, dest);
@@ -145,7 +120,7 @@ static int maildir_check_file(const char *dir, const char *name, void *context,
 {
 	const struct repair_maildir *repair = context;
 
-	if (!maildir_is_of_killed(repair, name))
+	if (!migration_leftover_is_maildir(repair->killed, name))
 		return 0;
 	if (hash_table_lookup(repair->known, t_strcut(name, ':')) == NULL)
 		return repair_unlink(dir, name, error_r);
@@ -193,7 +168,7 @@ static int maildir_read_keywords(struct repair_maildir *repair, const char *dir,
 		return 0;
 	while ((line = i_stream_read_next_line(input)) != NULL) {
 		if (str_to_uint(t_strcut(line, ' '), &idx) == 0 &&
-		    idx < MAILDIR_MAX_KEYWORDS)
+		    idx < MIGRATION_LEFTOVER_KEYWORDS)
 			repair->keywords[idx] = TRUE;
 	}
 	i_stream_destroy(&input);
@@ -232,25 +207,53 @@ static int repair_maildir(struct mailbox_list *list, const char *name,
 static int sdbox_check_file(const char *dir, const char *name, void *context,
 			    const char **error_r)
 {
-	const uint32_t *uidnext = context;
-	const char *uid_str;
-	uint32_t uid;
+	const struct repair_sdbox *repair = context;
+	const char *path = t_strdup_printf("%s/%s", dir, name);
+	struct stat st;
 
-	if (!str_begins(name, SDBOX_FILE_PREFIX))
-		return 0;
-	uid_str = name + strlen(SDBOX_FILE_PREFIX);
-	if (str_to_uint32(uid_str, &uid) < 0 || uid < *uidnext)
+	if (lstat(path, &st) < 0) {
+		if (errno == ENOENT)
+			return 0;
+		*error_r = t_strdup_printf("lstat(%s) failed: %m", path);
+		return -1;
+	}
+	if (!migration_leftover_is_sdbox(repair->killed, name, st.st_ctime,
+					 repair->next_uid))
 		return 0;
 	return repair_unlink(dir, name, error_r);
 }
 
-/* Everybody takes the UID under the index's lock before the file gets its
-   name, so a file at or above the next UID belongs to nobody. */
+/* With the index's lock nobody is between taking a UID and noting it. */
 static int
-repair_sdbox(struct mailbox_list *list, const char *name, const char **error_r)
+repair_sdbox_locked(struct mailbox *box, const char *path,
+		    const ARRAY_TYPE(migration_journal_entry) *killed,
+		    const char **error_r)
+{
+	struct repair_sdbox repair = { .killed = killed };
+	struct mail_index_sync_ctx *sync_ctx;
+	struct mail_index_view *view;
+	struct mail_index_transaction *trans;
+	int ret;
+
+	if (mail_index_sync_begin(box->index, &sync_ctx, &view, &trans, 0) <=
+	    0) {
+		*error_r = t_strdup_printf("%s: cannot lock the index: %s",
+					   mailbox_get_vname(box),
+					   mail_index_get_error_message(
+						   box->index));
+		return -1;
+	}
+	repair.next_uid = mail_index_get_header(view)->next_uid;
+	ret = repair_dir(path, sdbox_check_file, &repair, error_r);
+	mail_index_sync_rollback(&sync_ctx);
+	return ret;
+}
+
+static int repair_sdbox(struct mailbox_list *list, const char *name,
+			const ARRAY_TYPE(migration_journal_entry) *killed,
+			const char **error_r)
 {
 	struct mailbox *box;
-	struct mailbox_status status;
 	const char *path;
 	int ret = 0;
 
@@ -260,9 +263,7 @@ repair_sdbox(struct mailbox_list *list, const char *name, const char **error_r)
 	box = mailbox_alloc(list, mailbox_list_get_vname(list, name),
 			    MAILBOX_FLAG_READONLY);
 	if (mailbox_open(box) == 0) {
-		mailbox_get_open_status(box, STATUS_UIDNEXT, &status);
-		ret = repair_dir(path, sdbox_check_file, &status.uidnext,
-				 error_r);
+		ret = repair_sdbox_locked(box, path, killed, error_r);
 	} else if (mailbox_get_last_mail_error(box) != MAIL_ERROR_NOTFOUND) {
 		*error_r =
 			t_strdup_printf("%s: %s", mailbox_get_vname(box),
@@ -298,7 +299,8 @@ int migration_repair(struct mail_namespace *ns,
 							     info->vname);
 			ret = maildir ? repair_maildir(ns->list, name, killed,
 						       error_r) :
-					repair_sdbox(ns->list, name, error_r);
+					repair_sdbox(ns->list, name, killed,
+						     error_r);
 		}
 		T_END_PASS_STR_IF(ret < 0, error_r);
 	}

@@ -1,0 +1,80 @@
+/* Copyright (c) 2026 dovecot-migration authors, see the included COPYING file */
+
+#include "lib.h"
+#include "array.h"
+#include "str.h"
+#include "migration-leftover.h"
+
+#define MAILDIR_INFO ":2,"
+#define SDBOX_FILE_PREFIX "u."
+
+/* "<secs>.M<usecs>P<pid>.<host>", then nothing, ",..." or ":..." */
+static bool
+maildir_is_of(const struct migration_journal_entry *entry, const char *name)
+{
+	const char *p, *rest;
+	intmax_t secs;
+	uintmax_t usecs;
+
+	if (str_parse_intmax(name, &secs, &p) < 0 || !str_begins(p, ".M") ||
+	    str_parse_uintmax(p + 2, &usecs, &p) < 0)
+		return FALSE;
+	rest = t_strdup_printf("P%s.%s", entry->pid, entry->host);
+	if (!str_begins(p, rest))
+		return FALSE;
+	p += strlen(rest);
+	return (*p == '\0' || *p == ',' || *p == ':') && secs >= entry->begun &&
+	       secs <= entry->ended;
+}
+
+bool migration_leftover_is_maildir(
+	const ARRAY_TYPE(migration_journal_entry) *killed, const char *name)
+{
+	const struct migration_journal_entry *entry;
+
+	array_foreach(killed, entry) {
+		if (maildir_is_of(entry, name))
+			return TRUE;
+	}
+	return FALSE;
+}
+
+const char *
+migration_leftover_strip_keywords(const char *name,
+				  const bool known[MIGRATION_LEFTOVER_KEYWORDS])
+{
+	const char *info = strstr(name, MAILDIR_INFO), *p;
+	string_t *str;
+
+	if (info == NULL)
+		return name;
+	p = info + strlen(MAILDIR_INFO);
+	str = t_str_new(128);
+	str_append_data(str, name, p - name);
+	for (; *p != '\0'; p++) {
+		if (*p < 'a' || *p > 'z' || known[*p - 'a'])
+			str_append_c(str, *p);
+	}
+	return str_c(str);
+}
+
+/* Everybody takes the UID and names the file under the index's lock, so nobody
+   alive has a file at or above the next UID. One that is older than the runs is
+   there because the index was lost, which is Dovecot's to rebuild. */
+bool migration_leftover_is_sdbox(
+	const ARRAY_TYPE(migration_journal_entry) *killed, const char *name,
+	time_t named, uint32_t next_uid)
+{
+	const struct migration_journal_entry *entry;
+	uint32_t uid;
+
+	if (!str_begins(name, SDBOX_FILE_PREFIX) ||
+	    str_to_uint32(name + strlen(SDBOX_FILE_PREFIX), &uid) < 0 ||
+	    uid < next_uid)
+		return FALSE;
+	array_foreach(killed, entry) {
+		if (named >= entry->begun)
+			return TRUE;
+	}
+	return FALSE;
+}
