@@ -16,7 +16,8 @@ CHANGE = re.compile(r"Info: (delete|undelete|expunge|save|copy|Mailbox|"
 
 class Provider(Dovecot):
     """Users are one passwd-file each, so that a new one is known at once.
-    mail_log tells of every change of a mailbox."""
+    mail_log tells of every change of a mailbox. The plugin's settings module is
+    in the modules of every Dovecot here; the plugin itself does not run."""
 
     def __init__(self, folder, **kwargs):
         super().__init__(folder, **kwargs)
@@ -24,8 +25,17 @@ class Provider(Dovecot):
         self.users.mkdir(mode=0o755)
         self.passwords = {}
 
+    def start(self):
+        super().start()
+        # it would make its database on the real machine
+        assert self.processes("migration") == []
+        return self
+
     def settings(self):
         return f"""
+service migration {{
+  process_min_avail = 0
+}}
 mail_plugins = notify mail_log
 plugin {{
   mail_log_events = delete undelete expunge save copy mailbox_create \\

@@ -52,8 +52,6 @@ def show(target, *args):
 
 def start_provider(stack, folder, certificate):
     provider = Provider(folder, certificate=certificate)
-    # It has the plugin's service too, which would make a database.
-    provider.extra = "service migration {\n  process_min_avail = 0\n}\n"
     provider.add_user(USER, PASSWORD)
     stack.callback(provider.stop)
     provider.start()
