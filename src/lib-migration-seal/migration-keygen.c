@@ -89,19 +89,50 @@ static const char *keygen_exists_error(const char *path)
 			       path);
 }
 
-static int keygen_check_free(const char *path, const char **error_r)
+/* Returns 1 if something has the name, 0 if not. */
+static int keygen_exists(const char *path, const char **error_r)
 {
 	struct stat st;
 
-	if (lstat(path, &st) == 0) {
-		*error_r = keygen_exists_error(path);
+	if (lstat(path, &st) == 0)
+		return 1;
+	if (errno == ENOENT)
+		return 0;
+	*error_r = t_strdup_printf("lstat(%s) failed: %m", path);
+	return -1;
+}
+
+static int keygen_check_free(const char *private_path, const char *public_path,
+			     const char **error_r)
+{
+	int have_private, have_public;
+
+	have_private = keygen_exists(private_path, error_r);
+	have_public = have_private < 0 ? -1 :
+					 keygen_exists(public_path, error_r);
+	if (have_public < 0)
 		return -1;
+	if (have_private > 0 && have_public > 0) {
+		*error_r = t_strdup_printf(
+			"there are keys already: %s and %s are not overwritten",
+			private_path, public_path);
+	} else if (have_private > 0) {
+		*error_r = t_strdup_printf(
+			"the private key is there, %s, and only the public key "
+			"%s is missing: make it with: openssl pkey -in %s "
+			"-pubout -out %s",
+			private_path, public_path, private_path, public_path);
+	} else if (have_public > 0) {
+		*error_r = t_strdup_printf(
+			"the public key is there, %s, but the private key %s "
+			"is missing: put it back from your copy. If there is "
+			"none, remove the public key and run this again; users "
+			"who are on their way must then log in once more",
+			public_path, private_path);
+	} else {
+		return 0;
 	}
-	if (errno != ENOENT) {
-		*error_r = t_strdup_printf("lstat(%s) failed: %m", path);
-		return -1;
-	}
-	return 0;
+	return -1;
 }
 
 static const char *keygen_parent_dir(const char *path)
@@ -206,8 +237,7 @@ keygen_write_pair(const char *private_path, const buffer_t *private_pem,
 	const char *private_temp = NULL, *public_temp = NULL;
 	int ret = -1;
 
-	if (keygen_check_free(private_path, error_r) == 0 &&
-	    keygen_check_free(public_path, error_r) == 0 &&
+	if (keygen_check_free(private_path, public_path, error_r) == 0 &&
 	    keygen_write_temp(private_path, 0600, private_pem, &private_temp,
 			      error_r) == 0 &&
 	    keygen_write_temp(public_path, 0644, public_pem, &public_temp,

@@ -122,8 +122,10 @@ static void test_migration_keygen_exists(void)
 	test_assert(migration_keygen(private_path, public_path, &key_id,
 				     &error) < 0);
 	test_assert_strcmp(error, t_strdup_printf(
-		"Cannot make the keys: %s exists already and is not "
-		"overwritten", private_path));
+		"Cannot make the keys: the private key is there, %s, and only "
+		"the public key %s is missing: make it with: openssl pkey "
+		"-in %s -pubout -out %s",
+		private_path, public_path, private_path, public_path));
 	test_assert_strcmp(test_read_file(private_path), "mine");
 	test_assert(test_mode(private_path) == 0644);
 	test_assert(test_count_files(test_tmp_path("")) == 1);
@@ -131,6 +133,9 @@ static void test_migration_keygen_exists(void)
 	test_write_file(public_path, 0600, "mine too");
 	test_assert(migration_keygen(private_path, public_path, &key_id,
 				     &error) < 0);
+	test_assert_strcmp(error, t_strdup_printf(
+		"Cannot make the keys: there are keys already: %s and %s are "
+		"not overwritten", private_path, public_path));
 	test_assert_strcmp(test_read_file(private_path), "mine");
 	test_assert_strcmp(test_read_file(public_path), "mine too");
 	test_assert(test_count_files(test_tmp_path("")) == 2);
@@ -139,8 +144,11 @@ static void test_migration_keygen_exists(void)
 	test_assert(migration_keygen(private_path, public_path, &key_id,
 				     &error) < 0);
 	test_assert_strcmp(error, t_strdup_printf(
-		"Cannot make the keys: %s exists already and is not "
-		"overwritten", public_path));
+		"Cannot make the keys: the public key is there, %s, but the "
+		"private key %s is missing: put it back from your copy. If "
+		"there is none, remove the public key and run this again; "
+		"users who are on their way must then log in once more",
+		public_path, private_path));
 	test_assert_strcmp(test_read_file(public_path), "mine too");
 	test_assert(test_count_files(test_tmp_path("")) == 1);
 	/* a link that leads nowhere */
