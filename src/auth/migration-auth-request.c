@@ -105,7 +105,9 @@ static void login_hold(struct migration_auth_request *req)
 {
 	struct auth_request *request = req->request;
 
-	e_info(req->event, "The mailbox is being moved, the user waits for it");
+	/* each mail program says this every few minutes: with auth_verbose */
+	e_info(authdb_event(request),
+	       "The mailbox is being moved, the user waits for it");
 	auth_request_set_field(request, "nodelay", "", NULL);
 	if (strcmp(request->fields.service, "imap") == 0) {
 		auth_request_set_field(request, "reason",
@@ -479,6 +481,8 @@ void migration_auth_verify(struct migration_auth *auth,
 	req->event = event_create(authdb_event(request));
 	event_add_category(req->event, &event_category_migration);
 	event_add_str(req->event, "provider", user.provider->name);
+	/* without auth_verbose the parent lets warnings through only */
+	event_set_min_log_level(req->event, LOG_TYPE_INFO);
 	DLLIST_PREPEND(&auth->requests, req);
 	auth_request_ref(request);
 

@@ -57,7 +57,9 @@ BROKEN = {
 
 
 class Bench:
-    """One target with a provider block for each kind of connection."""
+    """One target with a provider block for each kind of connection. Without
+    auth_verbose, as servers are: the log must have what matters all the
+    same."""
 
     def __init__(self, folder, liars, ports, certificates):
         self.liars = liars
@@ -78,6 +80,7 @@ class Bench:
             "migration_login": "local",
             "migration_login_timeout": f"{LOGIN_TIMEOUT_SECS} secs",
         }, {"local@home.example": "local's"})
+        self.target.extra = "auth_verbose = no\nauth_debug = no\n"
 
     def attempt(self, kind, script=Session):
         """A login of a new user; the user and what the client was told."""
@@ -124,6 +127,11 @@ def test_good(bench, kind, script):
     user, answer = bench.attempt(kind, script)
     assert_answer(answer, "OK")
     assert bench.target.store.account(user) is not None
+    bench.target.settle_log()
+    assert len(bench.target.log_lines(
+        "info", f"Login of {user} at provider", ": ok")) == 1
+    assert len(bench.target.log_lines(
+        "info", f"{user}: account created")) == 1
     bench.target.store.wait_moved(user)
 
 
