@@ -26,12 +26,6 @@ MOVE_TIMEOUT_SECS = 180
 STOP_SECS = 5
 
 
-# Not yet: Dovecot's storage formats do not commit files and indexes together,
-# and a kill in between is not repaired (README).
-not_yet = pytest.mark.xfail(reason="a kill within a commit is not repaired",
-                            strict=False)
-
-
 @pytest.fixture(scope="module")
 def old(folders):
     """The corpus without its big message, so that a slow line is slow with
@@ -136,17 +130,14 @@ def assert_survives(old, target, name, times):
     finish_move(old, target)
 
 
-@not_yet
 def test_worker_killed(old, target):
     assert_survives(old, target, "migration-worker", 10)
 
 
-@not_yet
 def test_worker_killed_with_sdbox(old, sdbox_target):
     assert_survives(old, sdbox_target, "migration-worker", 6)
 
 
-@not_yet
 def test_queue_killed(old, target):
     assert_survives(old, target, "migration", 6)
 
@@ -162,7 +153,6 @@ def test_auth_killed(old, target):
     finish_move(old, target)
 
 
-@not_yet
 def test_worker_outlives_its_queue(old, tap, target):
     """The new queue hands the account to another worker while the first one
     still is at the provider: both together do what one would have done."""
@@ -180,7 +170,6 @@ def test_worker_outlives_its_queue(old, tap, target):
     finish_move(old, target)
 
 
-@not_yet
 def test_worker_killed_as_soon_as_it_lives(old, target):
     start_move(target)
     for _ in range(5):
@@ -188,7 +177,6 @@ def test_worker_killed_as_soon_as_it_lives(old, target):
     finish_move(old, target)
 
 
-@not_yet
 def test_machine_crashes(old, target):
     total = count_mails(old)
     start_move(target)
@@ -213,7 +201,6 @@ def test_provider_cuts_the_line(old, tap, target):
     assert target.store.job(USER)["attempts"] == 0
 
 
-@not_yet
 def test_stopped_and_started(old, target):
     """An orderly stop in the middle: nothing hangs, nothing is left."""
     start_move(target)
