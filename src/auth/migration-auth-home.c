@@ -8,7 +8,9 @@
 #include "migration-auth-home.h"
 
 #define HOME_EVENT_NAME "auth_passdb_request_finished"
-#define HOME_EVENT_PTR "migration_passdb_knows_user"
+/* Set in the request's event. */
+#define HOME_PTR_KNOWN "migration_passdb_knows_user"
+#define HOME_PTR_PAM "migration_passdb_pam_refused"
 
 struct home_userdb_check {
 	migration_home_callback_t *callback;
@@ -20,14 +22,22 @@ static struct event_filter *home_filter = NULL;
 static void home_userdb_lookup(struct auth_request *lookup,
 			       struct home_userdb_check *check);
 
-/* "user_unknown" and "internal_failure" leave it open, anything else means
-   that the passdb has the user. */
-static bool home_event_knows_user(struct event *event)
+/* What a passdb's answer says about the user, as a HOME_PTR. "user_unknown" and
+   "internal_failure" leave it open (NULL). PAM says "wrong password" of
+   everybody in most set-ups, Debian's among them. Any other answer means that
+   the passdb has the user. */
+static const char *home_event_says(struct event *event)
 {
+	const char *passdb = event_find_field_recursive_str(event, "passdb");
 	const char *result = event_find_field_recursive_str(event, "result");
 
-	return result != NULL && strcmp(result, "user_unknown") != 0 &&
-	       strcmp(result, "internal_failure") != 0;
+	if (result == NULL || strcmp(result, "user_unknown") == 0 ||
+	    strcmp(result, "internal_failure") == 0)
+		return NULL;
+	if (strcmp(result, "password_mismatch") == 0 &&
+	    null_strcmp(passdb, "pam") == 0)
+		return HOME_PTR_PAM;
+	return HOME_PTR_KNOWN;
 }
 
 static bool
@@ -36,17 +46,16 @@ home_event_callback(struct event *event, enum event_callback_type type,
 		    const char *fmt ATTR_UNUSED, va_list args ATTR_UNUSED)
 {
 	struct event *authdb_event;
+	const char *ptr;
 
 	if (type != EVENT_CALLBACK_TYPE_SEND || event->sending_name == NULL ||
 	    strcmp(event->sending_name, HOME_EVENT_NAME) != 0 ||
-	    !home_event_knows_user(event))
+	    (ptr = home_event_says(event)) == NULL)
 		return TRUE;
 	/* passthrough -> passdb's event -> request's event */
 	authdb_event = event->passthrough ? event->parent : event;
-	if (authdb_event != NULL && authdb_event->parent != NULL) {
-		event_set_ptr(authdb_event->parent, HOME_EVENT_PTR,
-			      home_filter);
-	}
+	if (authdb_event != NULL && authdb_event->parent != NULL)
+		event_set_ptr(authdb_event->parent, ptr, home_filter);
 	return TRUE;
 }
 
@@ -79,16 +88,38 @@ void migration_auth_home_deinit(void)
 	event_filter_unref(&home_filter);
 }
 
-enum migration_home migration_auth_home_passdbs(struct auth_request *request)
+/* Whoever PAM knows, userdb passwd knows: both ask the system. So where it is
+   asked about the name that PAM was asked about, PAM need not be believed. */
+static bool
+home_has_userdb_passwd(struct auth_request *request, const char *username)
+{
+	const struct auth_userdb *userdb =
+		auth_request_get_auth(request)->userdbs;
+
+	if (strcasecmp(request->fields.user, username) != 0)
+		return FALSE;
+	for (; userdb != NULL; userdb = userdb->next) {
+		if (strcmp(userdb->userdb->iface->name, "passwd") == 0)
+			return TRUE;
+	}
+	return FALSE;
+}
+
+enum migration_home
+migration_auth_home_passdbs(struct auth_request *request, const char *username)
 {
 	struct auth_passdb *passdb = auth_request_get_auth(request)->passdbs;
+	bool pam_refused = event_get_ptr(request->event, HOME_PTR_PAM) != NULL;
 
-	if (event_get_ptr(request->event, HOME_EVENT_PTR) != NULL)
+	if (event_get_ptr(request->event, HOME_PTR_KNOWN) != NULL)
+		return MIGRATION_HOME_AT_HOME;
+	if (pam_refused && !home_has_userdb_passwd(request, username))
 		return MIGRATION_HOME_AT_HOME;
 	if (request->passdbs_seen_internal_failure)
 		return MIGRATION_HOME_UNSURE;
 	/* somebody was asked before us and nobody said "unknown" */
-	if (passdb != request->passdb && !request->passdbs_seen_user_unknown)
+	if (passdb != request->passdb && !pam_refused &&
+	    !request->passdbs_seen_user_unknown)
 		return MIGRATION_HOME_AT_HOME;
 	return MIGRATION_HOME_UNKNOWN_USER;
 }

@@ -26,8 +26,11 @@ void migration_auth_home_deinit(void);
    filter whenever it connects. Cheap; to be called at each request. */
 void migration_auth_home_watch(void);
 
-/* What the passdbs in front have said in this request. */
-enum migration_home migration_auth_home_passdbs(struct auth_request *request);
+/* What the passdbs in front have said in this request. username is the name
+   that the userdbs will be asked about: if userdb passwd is among them, it is
+   believed and not a "wrong password" from passdb pam. */
+enum migration_home
+migration_auth_home_passdbs(struct auth_request *request, const char *username);
 
 /* Asks the userdbs about a name. The callback is called exactly once, perhaps
    from inside this function. A userdb static with allow_all_users knows

@@ -327,7 +327,8 @@ static void login_home_checked(enum migration_home home, void *context)
 
 static void login_check_home(struct migration_auth_request *req)
 {
-	enum migration_home home = migration_auth_home_passdbs(req->request);
+	enum migration_home home =
+		migration_auth_home_passdbs(req->request, req->user.local_user);
 
 	req->asking_userdbs = TRUE;
 	if (home != MIGRATION_HOME_UNKNOWN_USER) {

@@ -114,6 +114,47 @@ def test_failing_passdb_in_front(folders, liar):
         assert target.store.account("rosa@old.example") is None
 
 
+def pam_target(folders, liar, userdb):
+    """Debian's passdb pam alone in front of the plugin."""
+    target = Target(folders("home"), {
+        "oldhost": plain_provider(liar.port, "old.example")},
+        {"migration_login": "local"})
+    target.databases = ("passdb {\n  driver = pam\n}\n"
+                        f"userdb {{\n  {userdb}\n}}\n")
+    return target
+
+
+# ursula is a user of the system, see the script "run"
+
+def test_pam(folders, liar):
+    """Debian's PAM says "wrong password" of users that it has never heard
+    of."""
+    with pam_target(folders, liar, "driver = passwd") as target:
+        contacts = liar.connections()
+        assert_answer(target.login("ursula@old.example", "wrong"), "NO",
+                      "AUTHENTICATIONFAILED")
+        assert liar.connections() == contacts
+        assert target.store.account("ursula@old.example") is None
+        assert target.doveadm("auth", "test", "ursula@old.example",
+                              "ursula's").returncode == 0
+        user = f"victor{contacts}@old.example"
+        assert_answer(target.login(user, "anything"), "OK")
+        assert liar.connections() > contacts
+        target.store.wait_moved(user)
+
+
+def test_pam_without_userdb_passwd(folders, liar):
+    """Nobody else can tell PAM's users from others: all are at home."""
+    userdb = "driver = static\n  args = uid=5000 gid=5000 home=/nowhere/%u " \
+             "allow_all_users=yes"
+    with pam_target(folders, liar, userdb) as target:
+        contacts = liar.connections()
+        for user in ("ursula@old.example", "wilma@old.example"):
+            assert_answer(target.login(user, "wrong"), "NO",
+                          "AUTHENTICATIONFAILED")
+        assert liar.connections() == contacts
+
+
 def login_times(target, count):
     times = []
     for _ in range(count):
