@@ -185,7 +185,8 @@ void migration_store_next_due(struct migration_store *store, time_t now,
 	sql_statement_query(&stmt, store_time_result, req);
 }
 
-void migration_store_lease(struct migration_store *store, const char *username,
+void migration_store_lease(struct migration_store *store,
+			   const struct migration_record *record,
 			   const char *owner, time_t now, time_t until,
 			   migration_store_callback_t *callback, void *context)
 {
@@ -196,11 +197,17 @@ void migration_store_lease(struct migration_store *store, const char *username,
 	stmt = sql_statement_init(
 		store->db,
 		"UPDATE migration_job SET lease_owner = ?, lease_until = ? "
-		"WHERE username = ? AND lease_until <= ?");
+		"WHERE username = ? AND lease_until <= ? "
+		"AND phase = ? AND control = ? AND credential = ?");
 	sql_statement_bind_str(stmt, 0, owner);
 	sql_statement_bind_int64(stmt, 1, until);
-	sql_statement_bind_str(stmt, 2, username);
+	sql_statement_bind_str(stmt, 2, record->username);
 	sql_statement_bind_int64(stmt, 3, now);
+	sql_statement_bind_str(stmt, 4,
+			       migration_phase_to_string(record->phase));
+	sql_statement_bind_str(stmt, 5,
+			       migration_control_to_string(record->control));
+	sql_statement_bind_str(stmt, 6, record->credential);
 	migration_store_write_decide(write, &stmt);
 	migration_store_write_commit(&write);
 }

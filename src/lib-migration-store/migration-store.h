@@ -107,8 +107,10 @@ void migration_store_next_due(struct migration_store *store, time_t now,
 			      migration_store_time_callback_t *callback,
 			      void *context);
 
-/* Takes the job for owner until the given time. */
-void migration_store_lease(struct migration_store *store, const char *username,
+/* Takes the job for owner until the given time, if nobody has it and its phase,
+   control and credential still are those of record. */
+void migration_store_lease(struct migration_store *store,
+			   const struct migration_record *record,
 			   const char *owner, time_t now, time_t until,
 			   migration_store_callback_t *callback, void *context);
 /* Writes progress and extends the lease of owner. */

@@ -294,8 +294,10 @@ static void job_leased(int ret, const char *error, void *context)
 	if (job->freed) {
 		/* the lease is dropped by whoever stops the queue */
 	} else if (ret <= 0) {
-		job->error =
-			i_strdup(ret == 0 ? "somebody else syncs it" : error);
+		job->error = i_strdup(ret == 0 ?
+					      "somebody else syncs it or has "
+					      "changed it just now" :
+					      error);
 		if (ret < 0)
 			e_error(job->event, "Cannot take the job: %s", error);
 		job_end_later(job);
@@ -322,10 +324,9 @@ void migration_job_start(struct migration_job *job,
 	job->callback = callback;
 	job->context = context;
 	job->store_calls++;
-	migration_store_lease(job->set.store, job->record->username,
-			      job->set.owner, ioloop_time,
-			      ioloop_time + MIGRATION_LEASE_SECS, job_leased,
-			      job);
+	migration_store_lease(job->set.store, job->record, job->set.owner,
+			      ioloop_time, ioloop_time + MIGRATION_LEASE_SECS,
+			      job_leased, job);
 }
 
 bool migration_job_is_started(const struct migration_job *job)

@@ -189,7 +189,7 @@ test_due_lease(int ret, const struct migration_record *record,
 
 	if (record != NULL) {
 		TEST_STORE(&lease_ret, migration_store_lease, list->store,
-			   record->username, "node", NOW, NOW + 60);
+			   record, "node", NOW, NOW + 60);
 		test_assert(lease_ret == 1);
 	}
 	test_list_record(ret, record, error, context);
@@ -307,9 +307,10 @@ static int
 test_lease(struct migration_store *store, const char *username,
 	   const char *owner, time_t now, time_t until)
 {
+	struct migration_record record = test_store_record(store, username);
 	int ret;
 
-	TEST_STORE(&ret, migration_store_lease, store, username, owner, now,
+	TEST_STORE(&ret, migration_store_lease, store, &record, owner, now,
 		   until);
 	return ret;
 }
@@ -340,8 +341,52 @@ static void test_migration_store_lease(void)
 	test_assert(test_lease(store, USER, "two", NOW + 60, NOW + 90) == 1);
 	record = test_store_record(store, USER);
 	test_assert_strcmp(record.lease_owner, "two");
-	test_assert(test_lease(store, "nobody@old.example", "one", NOW,
-			       NOW + 60) == 0);
+	migration_store_deinit(&store);
+	test_tmp_remove();
+	test_end();
+}
+
+static void test_migration_store_lease_changed(void)
+{
+	static const char *const changes[] = {
+		"UPDATE migration_job SET phase = 'following'",
+		"UPDATE migration_job SET phase = 'finished'",
+		"UPDATE migration_job SET control = 'paused'",
+		"UPDATE migration_job SET control = 'blocked', "
+			"reason = 'password'",
+		"UPDATE migration_job SET credential = ''",
+		"UPDATE migration_job SET credential = 'renewed'",
+		"DELETE FROM migration_job",
+		"UPDATE migration_job SET username = 'other@old.example'",
+	};
+	struct migration_store *store;
+	struct migration_record record;
+	unsigned int i;
+	int ret;
+
+	test_begin("migration store lease: changed by somebody else");
+	store = test_store_open();
+	for (i = 0; i < N_ELEMENTS(changes); i++) {
+		test_job_add(store, "user", "next_sync = 0");
+		record = test_store_record(store, "user@old.example");
+		test_store_exec(store, changes[i]);
+		TEST_STORE(&ret, migration_store_lease, store, &record, "one",
+			   NOW, NOW + 60);
+		test_assert_idx(ret == 0, i);
+		test_assert_strcmp_idx(test_store_value(
+			store, "SELECT COUNT(*) FROM migration_job "
+			"WHERE lease_owner <> ''"), "0", i);
+		test_store_exec(store, "DELETE FROM migration_job");
+		test_store_exec(store, "DELETE FROM migration_account");
+	}
+	/* what does not matter to the sync may have changed */
+	test_job_add(store, "user", "next_sync = 0");
+	record = test_store_record(store, "user@old.example");
+	test_store_exec(store, "UPDATE migration_job SET last_login = 7, "
+			"next_sync = 8, attempts = 9");
+	TEST_STORE(&ret, migration_store_lease, store, &record, "one", NOW,
+		   NOW + 60);
+	test_assert(ret == 1);
 	migration_store_deinit(&store);
 	test_tmp_remove();
 	test_end();
@@ -680,7 +725,9 @@ static void test_migration_store_job_errors(void)
 	migration_store_next_due(store, NOW, test_time_answered, &next);
 	test_assert(next.calls == 1 && next.ret == -1);
 
-	test_assert(test_lease(store, USER, "one", NOW, NOW + 60) == -1);
+	TEST_STORE(&ret, migration_store_lease, store, &record, "one", NOW,
+		   NOW + 60);
+	test_assert(ret == -1);
 	test_assert(test_store_error_has("no such table"));
 	test_assert(test_progress(store, "one", 1, NOW + 60) == -1);
 	test_assert(test_finish(store, &record, "one") == -1);
@@ -702,6 +749,7 @@ int main(void)
 		test_migration_store_due_callback,
 		test_migration_store_next_due,
 		test_migration_store_lease,
+		test_migration_store_lease_changed,
 		test_migration_store_progress,
 		test_migration_store_finish_sync,
 		test_migration_store_finish_failed,
