@@ -92,6 +92,10 @@ static int remote_set_imapc(struct mail_storage_service_user *user,
 		{ "imapc_features",
 		  t_strconcat(REMOTE_FEATURES " ", provider->features, NULL) },
 		{ "imapc_rawlog_dir", "" },
+		/* imapc's own reconnects have no pause and, after a failed
+		   STARTTLS or with several addresses, no end. The queue tries
+		   again, and later each time. */
+		{ "imapc_connection_retry_count", "0" },
 	};
 	unsigned int i;
 
