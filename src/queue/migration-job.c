@@ -214,7 +214,7 @@ static void job_result_looked_up(enum migration_store_found found,
 						MIGRATION_MAX_ERROR_BYTES),
 				      ioloop_time, &job->set.retry, i_rand());
 	job_log_result(job, &now);
-	migration_store_finish_sync(job->set.store, &now, job->set.owner,
+	migration_store_finish_sync(job->set.store, &now, job->set.owner, NULL,
 				    job_result_written, job);
 }
 
@@ -248,7 +248,7 @@ static void job_write_progress(struct migration_job *job)
 	job->last_write = ioloop_time;
 	job->record->lease_until = ioloop_time + MIGRATION_LEASE_SECS;
 	job->store_calls++;
-	migration_store_progress(job->set.store, job->record,
+	migration_store_progress(job->set.store, job->record, NULL,
 				 job_progress_written, job);
 }
 
