@@ -2,15 +2,28 @@
 
 #include "lib.h"
 #include "ioloop.h"
+#include "strescape.h"
+#include "migration-protocol.h"
 #include "migration-provider.h"
+#include "migration-rate.h"
 #include "migration-state.h"
 #include "migration-store.h"
 #include "doveadm-migration-cmd.h"
+#include "doveadm-migration-mailboxes.h"
+#include "doveadm-migration-queue.h"
+
+#define SHOW_ANSWER_SECS 5
 
 struct show_context {
 	struct doveadm_migration_cmd cmd;
 	/* as typed, and as the accounts here are named */
 	const char *typed, *username;
+
+	pool_t pool;
+	/* NULL if there is none */
+	struct migration_record *record;
+	/* what the queue says while it is syncing */
+	struct migration_rate rate;
 };
 
 static const struct doveadm_migration_column show_columns[] = {
@@ -35,6 +48,17 @@ static const struct doveadm_migration_column show_columns[] = {
 	{ "password_changed_here", 0 },
 	{ "credential", 0 },
 	{ "next", 0 },
+	{ NULL, 0 }
+};
+
+/* Only while somebody knows. */
+static const struct doveadm_migration_column show_rate_columns[] = {
+	{ "messages_per_sec", DOVEADM_MIGRATION_COLUMN_NUMBER },
+	{ "bytes_per_sec", DOVEADM_MIGRATION_COLUMN_NUMBER },
+	{ NULL, 0 }
+};
+static const struct doveadm_migration_column show_eta_columns[] = {
+	{ "eta_secs", DOVEADM_MIGRATION_COLUMN_NUMBER },
 	{ NULL, 0 }
 };
 
@@ -141,6 +165,58 @@ static void show_record(const struct migration_record *record)
 	doveadm_print(show_next(record, ioloop_time));
 }
 
+static int show_queue_line(const char *const *args, void *context)
+{
+	struct migration_rate *rate = context;
+
+	if (strcmp(args[0], MIGRATION_VERB_RATE) != 0 ||
+	    str_array_length(args) < 4 ||
+	    str_to_uint64(args[1], &rate->messages_per_ksec) < 0 ||
+	    str_to_uint64(args[2], &rate->bytes_per_sec) < 0 ||
+	    str_to_uint64(args[3], &rate->eta_secs) < 0)
+		return -1;
+	return 0;
+}
+
+/* Left out if this host's queue does not run or does not know. */
+static void show_ask_rate(struct show_context *ctx)
+{
+	const char *request, *error;
+
+	if (migration_state(ctx->record, ioloop_time) !=
+	    MIGRATION_STATE_SYNCING)
+		return;
+	request = t_strdup_printf(MIGRATION_VERB_RATE "\t%s",
+				  str_tabescape(ctx->username));
+	if (doveadm_migration_queue_ask(ctx->cmd.event, request,
+					SHOW_ANSWER_SECS, show_queue_line,
+					&ctx->rate,
+					&error) != DOVEADM_MIGRATION_QUEUE_OK)
+		i_zero(&ctx->rate);
+}
+
+static void show_print(struct show_context *ctx)
+{
+	bool moving = ctx->rate.messages_per_ksec > 0;
+	bool eta = ctx->rate.eta_secs > 0;
+
+	doveadm_migration_cmd_print_init(DOVEADM_PRINT_TYPE_PAGER,
+					 show_columns);
+	if (moving)
+		doveadm_migration_cmd_print_columns(show_rate_columns);
+	if (eta)
+		doveadm_migration_cmd_print_columns(show_eta_columns);
+	show_record(ctx->record);
+	if (moving) {
+		doveadm_print(t_strdup_printf(
+			"%" PRIu64 ".%03u", ctx->rate.messages_per_ksec / 1000,
+			(unsigned int)(ctx->rate.messages_per_ksec % 1000)));
+		doveadm_print_num(ctx->rate.bytes_per_sec);
+	}
+	if (eta)
+		doveadm_print_num(ctx->rate.eta_secs);
+}
+
 /* A renamed domain: under which name the user is known here. */
 static const char *show_other_name(struct show_context *ctx)
 {
@@ -169,9 +245,7 @@ static void show_callback(enum migration_store_found found,
 
 	switch (found) {
 	case MIGRATION_STORE_RECORD:
-		doveadm_migration_cmd_print_init(DOVEADM_PRINT_TYPE_PAGER,
-						 show_columns);
-		show_record(record);
+		ctx->record = migration_record_dup(ctx->pool, record);
 		return;
 	case MIGRATION_STORE_ACCOUNT:
 		doveadm_migration_cmd_fail(
@@ -197,9 +271,12 @@ static void show_callback(enum migration_store_found found,
 static void cmd_migration_show(struct doveadm_cmd_context *cctx)
 {
 	struct show_context ctx;
+	bool mailboxes = FALSE;
 
 	i_zero(&ctx);
 	doveadm_migration_cmd_init(&ctx.cmd, cctx);
+	ctx.pool = pool_alloconly_create("migration show", 1024);
+	(void)doveadm_cmd_param_bool(cctx, "mailboxes", &mailboxes);
 	if (!doveadm_cmd_param_str(cctx, "user", &ctx.typed)) {
 		doveadm_migration_cmd_fail_usage(&ctx.cmd);
 	} else if (doveadm_migration_cmd_open_store(&ctx.cmd) == 0) {
@@ -207,15 +284,27 @@ static void cmd_migration_show(struct doveadm_cmd_context *cctx)
 		migration_store_lookup(ctx.cmd.store, ctx.username,
 				       show_callback, &ctx);
 		migration_store_wait(ctx.cmd.store);
+		if (ctx.record == NULL) {
+			/* it has failed */
+		} else if (mailboxes) {
+			doveadm_migration_mailboxes_print(&ctx.cmd,
+							  ctx.username);
+		} else {
+			show_ask_rate(&ctx);
+			show_print(&ctx);
+		}
 	}
+	pool_unref(&ctx.pool);
 	doveadm_migration_cmd_deinit(&ctx.cmd);
 }
 
 struct doveadm_cmd_ver2 doveadm_migration_cmd_show = {
 	.name = "migration show",
 	.cmd = cmd_migration_show,
-	.usage = "<user>",
-	DOVEADM_CMD_PARAMS_START DOVEADM_CMD_PARAM('\0', "user", CMD_PARAM_STR,
-						   CMD_PARAM_FLAG_POSITIONAL)
-		DOVEADM_CMD_PARAMS_END
+	.usage = "[-m] <user>",
+	DOVEADM_CMD_PARAMS_START DOVEADM_CMD_PARAM('m', "mailboxes",
+						   CMD_PARAM_BOOL, 0)
+		DOVEADM_CMD_PARAM('\0', "user", CMD_PARAM_STR,
+				  CMD_PARAM_FLAG_POSITIONAL)
+			DOVEADM_CMD_PARAMS_END
 };

@@ -1,21 +1,14 @@
 /* Copyright (c) 2026 dovecot-migration authors, see the included COPYING file */
 
 #include "lib.h"
-#include "str.h"
 #include "str-sanitize.h"
 #include "strescape.h"
 #include "migration-limits.h"
 #include "migration-protocol.h"
 #include "migration-state.h"
 #include "doveadm-migration-cmd.h"
+#include "doveadm-migration-progress.h"
 #include "doveadm-migration-queue.h"
-
-#include <stdio.h>
-#include <termios.h>
-#include <unistd.h>
-#include <sys/ioctl.h>
-
-#define SYNC_TERMINAL_COLUMNS 80
 
 struct sync_context {
 	struct doveadm_migration_cmd cmd;
@@ -32,9 +25,7 @@ struct sync_context {
 	unsigned int refused_code;
 	char *text;
 
-	/* columns of the terminal that the progress is drawn on, 0 = none */
-	unsigned int columns;
-	bool drawn;
+	struct doveadm_migration_progress *progress;
 };
 
 static const struct doveadm_migration_column sync_columns[] = {
@@ -45,80 +36,6 @@ static const struct doveadm_migration_column sync_columns[] = {
 	{ NULL, 0 }
 };
 
-static void sync_find_terminal(struct sync_context *ctx)
-{
-	struct winsize ws;
-
-	if (isatty(STDERR_FILENO) == 0)
-		return;
-	if (ioctl(STDERR_FILENO, TIOCGWINSZ, &ws) == 0 && ws.ws_col > 1)
-		ctx->columns = ws.ws_col;
-	else
-		ctx->columns = SYNC_TERMINAL_COLUMNS;
-}
-
-static const char *sync_bytes_to_human(uint64_t bytes)
-{
-	static const char *const units[] = { "B", "kB", "MB", "GB", "TB" };
-	unsigned int unit = 0;
-	double value = bytes;
-
-	while (value >= 1000 && unit < N_ELEMENTS(units) - 1) {
-		value /= 1000;
-		unit++;
-	}
-	return t_strdup_printf(unit == 0 ? "%.0f %s" : "%.1f %s", value,
-			       units[unit]);
-}
-
-static const char *
-sync_progress_line(const struct sync_context *ctx, const char *mailbox)
-{
-	const struct migration_record record = {
-		.phase = MIGRATION_PHASE_INITIAL,
-		.messages_done = ctx->messages_done,
-		.messages_total = ctx->messages_total,
-	};
-	const char *messages;
-
-	/* at first nobody knows how many there will be */
-	messages = ctx->messages_total == 0 ?
-			   t_strdup_printf("%u", ctx->messages_done) :
-			   t_strdup_printf("%3u%% %u/%u",
-					   migration_record_progress(&record),
-					   ctx->messages_done,
-					   ctx->messages_total);
-	return t_strdup_printf("%s: %s messages, %s%s%s", ctx->username,
-			       messages, sync_bytes_to_human(ctx->bytes_done),
-			       *mailbox == '\0' ? "" : ", ", mailbox);
-}
-
-static void sync_draw_progress(struct sync_context *ctx, const char *mailbox)
-{
-	const char *line;
-
-	/* doveadm-server's stderr is its log */
-	if (ctx->cmd.cctx->conn_type != DOVEADM_CONNECTION_TYPE_CLI)
-		return;
-	line = sync_progress_line(ctx, mailbox);
-	if (ctx->columns == 0) {
-		fprintf(stderr, "%s\n", str_sanitize_utf8(line, SIZE_MAX));
-	} else {
-		/* a line that wraps around could not be drawn over */
-		fprintf(stderr, "\r%s\033[K",
-			str_sanitize_utf8(line, ctx->columns - 1));
-		ctx->drawn = TRUE;
-	}
-	fflush(stderr);
-}
-
-static void sync_end_progress(struct sync_context *ctx)
-{
-	if (ctx->drawn)
-		fprintf(stderr, "\n");
-	ctx->drawn = FALSE;
-}
-
 static int sync_read_counts(struct sync_context *ctx, const char *const *args)
 {
 	return str_to_uint(args[0], &ctx->messages_done) < 0 ||
@@ -128,17 +45,34 @@ static int sync_read_counts(struct sync_context *ctx, const char *const *args)
 		       0;
 }
 
+static int sync_read_progress(struct sync_context *ctx, const char *const *args)
+{
+	struct doveadm_migration_progress_report report;
+
+	i_zero(&report);
+	if (sync_read_counts(ctx, args) < 0 ||
+	    str_to_uint(args[4], &report.mailbox_done) < 0 ||
+	    str_to_uint(args[5], &report.mailbox_total) < 0 ||
+	    str_to_uint(args[6], &report.messages_waiting) < 0 ||
+	    str_to_uint64(args[7], &report.rate.messages_per_ksec) < 0 ||
+	    str_to_uint64(args[8], &report.rate.bytes_per_sec) < 0 ||
+	    str_to_uint64(args[9], &report.rate.eta_secs) < 0)
+		return -1;
+	report.messages_done = ctx->messages_done;
+	report.messages_total = ctx->messages_total;
+	report.bytes_done = ctx->bytes_done;
+	report.mailbox = args[3];
+	doveadm_migration_progress_show(ctx->progress, &report);
+	return 1;
+}
+
 static int sync_queue_line(const char *const *args, void *context)
 {
 	struct sync_context *ctx = context;
 	unsigned int count = str_array_length(args);
 
-	if (strcmp(args[0], MIGRATION_VERB_PROGRESS) == 0 && count >= 5) {
-		if (sync_read_counts(ctx, args + 1) < 0)
-			return -1;
-		sync_draw_progress(ctx, args[4]);
-		return 1;
-	}
+	if (strcmp(args[0], MIGRATION_VERB_PROGRESS) == 0 && count >= 11)
+		return sync_read_progress(ctx, args + 1);
 	if (strcmp(args[0], MIGRATION_VERB_FINISHED) == 0 && count >= 6) {
 		if (migration_outcome_parse(args[1], &ctx->outcome) < 0 ||
 		    sync_read_counts(ctx, args + 2) < 0)
@@ -200,9 +134,13 @@ static void sync_run(struct sync_context *ctx)
 
 	request = t_strdup_printf(MIGRATION_VERB_SYNC "\t%s",
 				  str_tabescape(ctx->username));
+	/* doveadm-server's stderr is its log */
+	ctx->progress = doveadm_migration_progress_init(
+		ctx->username,
+		ctx->cmd.cctx->conn_type != DOVEADM_CONNECTION_TYPE_CLI);
 	result = doveadm_migration_queue_ask(ctx->cmd.event, request, 0,
 					     sync_queue_line, ctx, &error);
-	sync_end_progress(ctx);
+	doveadm_migration_progress_deinit(&ctx->progress);
 	switch (result) {
 	case DOVEADM_MIGRATION_QUEUE_OK:
 		if (ctx->finished) {
@@ -240,7 +178,6 @@ static void cmd_migration_sync(struct doveadm_cmd_context *cctx)
 		doveadm_migration_cmd_fail_usage(&ctx.cmd);
 	} else {
 		ctx.username = t_str_lcase(ctx.username);
-		sync_find_terminal(&ctx);
 		sync_run(&ctx);
 	}
 	i_free(ctx.text);

@@ -97,6 +97,12 @@ void doveadm_migration_cmd_print_init(
 	const char *formatter, const struct doveadm_migration_column *columns)
 {
 	doveadm_print_init(formatter);
+	doveadm_migration_cmd_print_columns(columns);
+}
+
+void doveadm_migration_cmd_print_columns(
+	const struct doveadm_migration_column *columns)
+{
 	for (; columns->name != NULL; columns++) {
 		doveadm_print_header(columns->name, columns->name,
 				     columns->flags);

@@ -63,6 +63,9 @@ int doveadm_migration_cmd_open_store(struct doveadm_migration_cmd *cmd);
 /* Starts the output; columns end with a NULL name. */
 void doveadm_migration_cmd_print_init(
 	const char *formatter, const struct doveadm_migration_column *columns);
+/* More of them, before the first value. */
+void doveadm_migration_cmd_print_columns(
+	const struct doveadm_migration_column *columns);
 /* "-" if the value is empty: an empty column cannot be seen in a table. */
 void doveadm_migration_cmd_print(const char *value);
 /* Local time, "-" for 0. */

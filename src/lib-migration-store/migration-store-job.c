@@ -214,6 +214,7 @@ void migration_store_lease(struct migration_store *store,
 
 void migration_store_progress(struct migration_store *store,
 			      const struct migration_record *record,
+			      const struct migration_mailbox_changes *changes,
 			      migration_store_callback_t *callback,
 			      void *context)
 {
@@ -221,6 +222,7 @@ void migration_store_progress(struct migration_store *store,
 	struct sql_statement *stmt;
 
 	write = migration_store_write_begin(store, callback, context);
+	migration_store_write_mailboxes(write, record, changes);
 	stmt = sql_statement_init(
 		store->db,
 		"UPDATE migration_job SET messages_done = ?, "
@@ -236,16 +238,19 @@ void migration_store_progress(struct migration_store *store,
 	migration_store_write_commit(&write);
 }
 
-void migration_store_finish_sync(struct migration_store *store,
-				 const struct migration_record *record,
-				 const char *owner,
-				 migration_store_callback_t *callback,
-				 void *context)
+void migration_store_finish_sync(
+	struct migration_store *store, const struct migration_record *record,
+	const char *owner, const struct migration_mailbox_changes *changes,
+	migration_store_callback_t *callback, void *context)
 {
+	struct migration_record leased = *record;
 	struct migration_store_write *write;
 	struct sql_statement *stmt;
 
 	write = migration_store_write_begin(store, callback, context);
+	/* what has been finished has no owner any longer */
+	leased.lease_owner = owner;
+	migration_store_write_mailboxes(write, &leased, changes);
 	stmt = sql_statement_init(
 		store->db,
 		"UPDATE migration_job SET phase = ?, control = ?, "

@@ -42,6 +42,17 @@ void migration_store_write_decide(struct migration_store_write *write,
 				  struct sql_statement **stmt);
 void migration_store_write_commit(struct migration_store_write **write);
 
+/* Adds the changed rows of migration_mailbox, NULL = none, if record's
+   lease_owner holds the lease: must come before a statement that gives the
+   lease back. */
+void migration_store_write_mailboxes(
+	struct migration_store_write *write,
+	const struct migration_record *record,
+	const struct migration_mailbox_changes *changes);
+/* Goes with every deletion of a record. */
+void migration_store_delete_mailboxes(struct migration_store_write *write,
+				      const char *username);
+
 /* Columns of a record: what lookup, due and list select, in this order. */
 #define MIGRATION_RECORD_COLUMNS \
 	"j.username, j.provider, j.remote_user, j.mechanism, j.phase, " \

@@ -71,8 +71,21 @@ static const char *const schema_step_1[] = {
 	NULL
 };
 
+static const char *const schema_step_2[] = {
+	"CREATE TABLE migration_mailbox ("
+	" username VARCHAR(320) NOT NULL,"
+	" name VARCHAR(440) NOT NULL,"
+	" messages_done BIGINT NOT NULL DEFAULT 0,"
+	" messages_total BIGINT NOT NULL DEFAULT 0,"
+	" bytes_done BIGINT NOT NULL DEFAULT 0,"
+	" PRIMARY KEY (username, name))",
+
+	NULL
+};
+
 static const char *const *const schema_steps[] = {
 	schema_step_1,
+	schema_step_2,
 };
 
 struct store_open {

@@ -13,6 +13,7 @@
    A change of state is a compare-and-set: it says in its result whether the
    row still was what the caller believed. */
 
+#include "migration-mailbox.h"
 #include "migration-record.h"
 
 struct migration_store;
@@ -46,6 +47,15 @@ struct migration_adoption {
 	/* Base64 */
 	const char *credential;
 	const char *login;
+};
+
+/* Mailboxes whose figures are to be written. */
+struct migration_mailbox_changes {
+	const struct migration_mailbox *const *mailboxes;
+	unsigned int count;
+	/* These are all: rows of others are of an earlier pull and are
+	   removed. */
+	bool replace;
 };
 
 /* ret: 1 = changed as asked, 0 = somebody else changed it before (nothing was
@@ -113,18 +123,20 @@ void migration_store_lease(struct migration_store *store,
 			   const struct migration_record *record,
 			   const char *owner, time_t now, time_t until,
 			   migration_store_callback_t *callback, void *context);
-/* Writes progress and extends the lease of owner. */
+/* Writes progress, also of the mailboxes that have changed (NULL = none), and
+   extends the lease of owner. */
 void migration_store_progress(struct migration_store *store,
 			      const struct migration_record *record,
+			      const struct migration_mailbox_changes *changes,
 			      migration_store_callback_t *callback,
 			      void *context);
 /* Writes the whole state of record if owner still holds the lease, as
-   migration_state_sync_finished() left it. */
-void migration_store_finish_sync(struct migration_store *store,
-				 const struct migration_record *record,
-				 const char *owner,
-				 migration_store_callback_t *callback,
-				 void *context);
+   migration_state_sync_finished() left it, and the mailboxes that have changed
+   (NULL = none). */
+void migration_store_finish_sync(
+	struct migration_store *store, const struct migration_record *record,
+	const char *owner, const struct migration_mailbox_changes *changes,
+	migration_store_callback_t *callback, void *context);
 
 /* Leases of this owner are left from a process that died: drops them. ret is
    1 or -1. */
@@ -138,6 +150,16 @@ void migration_store_set_login(struct migration_store *store,
 			       const char *provider, const char *login,
 			       migration_store_callback_t *callback,
 			       void *context);
+
+/* What is known about the account's mailboxes, in order of their names, then
+   NULL as above. Nothing may be asked of the store from within. */
+typedef void
+migration_store_mailbox_callback_t(int ret,
+				   const struct migration_mailbox *mailbox,
+				   const char *error, void *context);
+void migration_store_list_mailboxes(
+	struct migration_store *store, const char *username,
+	migration_store_mailbox_callback_t *callback, void *context);
 
 /* All records of the provider (NULL = all) in order of the user name. */
 void migration_store_list(struct migration_store *store, const char *provider,

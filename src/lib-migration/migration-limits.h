@@ -27,8 +27,12 @@
 
 /* A job is held this long beyond the last sign of life of its worker. */
 #define MIGRATION_LEASE_SECS (5 * 60)
-/* The worker reports at least this often while mail arrives. */
+/* The worker reports this often, see migration-protocol.h. */
 #define MIGRATION_PROGRESS_INTERVAL_MSECS 1000
+/* Progress of further mailboxes, or of those with longer names, counts for the
+   account only. */
+#define MIGRATION_MAX_MAILBOXES 50000
+#define MIGRATION_MAX_MAILBOX_NAME_BYTES 440
 /* The queue looks for due jobs at least this often even if nobody wakes it:
    leases of nodes that died and jobs added by other nodes. */
 #define MIGRATION_QUEUE_POLL_MSECS (10 * 1000)

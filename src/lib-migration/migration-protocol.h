@@ -56,16 +56,36 @@
 
 /* LIMIT <process limit>: once, before anything else */
 #define MIGRATION_VERB_LIMIT "LIMIT"
-/* PROGRESS <messages done> <messages total> <bytes done> <mailbox> */
+/* MAILBOX <name> <messages done> <messages total> <bytes done>
+   A mailbox whose figures have changed since the last PROGRESS: any number of
+   them, in front of the PROGRESS that they are a part of. Their sums are its
+   figures, once its total is known. */
+#define MIGRATION_VERB_MAILBOX "MAILBOX"
+/* PROGRESS <messages done> <messages total> <bytes done> <mailbox>
+            <messages received> <bytes received> <messages waiting>
+   At least every 2 seconds, whether something has changed or not, at most each
+   second, and once more before FINISHED. done: what is here, total: what the
+   provider has, 0 = not known yet. mailbox: the one that is being pulled, may
+   be empty. received: what has come to this worker; waiting: how many of these
+   are not saved yet. */
 #define MIGRATION_VERB_PROGRESS "PROGRESS"
 /* FINISHED <outcome> <messages done> <messages total> <bytes done> <error> */
 #define MIGRATION_VERB_FINISHED "FINISHED"
 
 /* --- doveadm asks the queue --- */
 
-/* SYNC <username>: now; answered by PROGRESS lines and one FINISHED as above,
-   or by REFUSED <exit code> <text> */
+/* SYNC <username>: now; answered by any number of
+   PROGRESS <messages done> <messages total> <bytes done>
+            <mailbox> <its messages done> <its messages total>
+            <messages waiting>
+            <messages per 1000 secs> <bytes per sec> <remaining secs>
+   (the last three are 0 while they are unknown) and one FINISHED as above, or
+   by REFUSED <exit code> <text> */
 #define MIGRATION_VERB_REFUSED "REFUSED"
+/* RATE <username>: answered by RATE <messages per 1000 secs> <bytes per sec>
+   <remaining secs>, each 0 if it is unknown or no worker of this queue syncs
+   the user */
+#define MIGRATION_VERB_RATE "RATE"
 /* STATUS: answered by STATUS <workers busy> <workers at most> <up since> */
 #define MIGRATION_VERB_STATUS "STATUS"
 

@@ -74,10 +74,25 @@ static void doveadm_refuse(struct migration_doveadm_connection *conn,
 static void doveadm_job_progress(struct migration_job *job, const char *mailbox,
 				 void *context)
 {
+	static const struct migration_mailbox unknown = { .name = "" };
 	const struct migration_record *record = migration_job_get_record(job);
+	const struct migration_mailbox *box =
+		migration_job_find_mailbox(job, mailbox);
+	struct migration_rate rate;
+
+	if (box == NULL)
+		box = &unknown;
+	migration_job_get_rate(job, &rate);
 	const char *const args[] = { dec2str(record->messages_done),
 				     dec2str(record->messages_total),
-				     dec2str(record->bytes_done), mailbox,
+				     dec2str(record->bytes_done),
+				     mailbox,
+				     dec2str(box->messages_done),
+				     dec2str(box->messages_total),
+				     dec2str(migration_job_get_waiting(job)),
+				     dec2str(rate.messages_per_ksec),
+				     dec2str(rate.bytes_per_sec),
+				     dec2str(rate.eta_secs),
 				     NULL };
 
 	doveadm_send(context, MIGRATION_VERB_PROGRESS, args);
@@ -191,6 +206,25 @@ static int doveadm_input_status(struct migration_doveadm_connection *conn)
 	return 1;
 }
 
+static int doveadm_input_rate(struct migration_doveadm_connection *conn,
+			      const char *const *args)
+{
+	struct migration_job *job;
+	struct migration_rate rate;
+
+	if (str_array_length(args) != 1)
+		return -1;
+	i_zero(&rate);
+	job = migration_queue_find_job(conn->queue, args[0]);
+	if (job != NULL)
+		migration_job_get_rate(job, &rate);
+	const char *const answer[] = { dec2str(rate.messages_per_ksec),
+				       dec2str(rate.bytes_per_sec),
+				       dec2str(rate.eta_secs), NULL };
+	doveadm_send(conn, MIGRATION_VERB_RATE, answer);
+	return 1;
+}
+
 static int doveadm_input_args(struct connection *_conn, const char *const *args)
 {
 	struct migration_doveadm_connection *conn =
@@ -201,6 +235,8 @@ static int doveadm_input_args(struct connection *_conn, const char *const *args)
 		ret = doveadm_input_sync(conn, args + 1);
 	else if (strcmp(args[0], MIGRATION_VERB_STATUS) == 0)
 		ret = doveadm_input_status(conn);
+	else if (strcmp(args[0], MIGRATION_VERB_RATE) == 0)
+		ret = doveadm_input_rate(conn, args + 1);
 	if (ret < 0)
 		e_error(_conn->event, "doveadm sent an invalid line %s",
 			args[0]);

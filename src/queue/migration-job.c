@@ -7,6 +7,7 @@
 #include "migration-common.h"
 #include "migration-limits.h"
 #include "migration-store.h"
+#include "migration-job-progress.h"
 #include "migration-worker-connection.h"
 #include "migration-job.h"
 
@@ -26,9 +27,8 @@ struct migration_job {
 
 	struct migration_worker_connection *worker;
 	struct timeout *to_renew, *to_finished;
+	struct migration_job_progress *progress;
 	time_t last_write;
-	/* what earlier runs have brought */
-	uint64_t bytes_before;
 	/* calls into the store that will still call back */
 	unsigned int store_calls;
 
@@ -54,7 +54,7 @@ migration_job_create(const struct migration_job_settings *set,
 	job->set = *set;
 	job->record = migration_record_dup(pool, record);
 	job->record->lease_owner = p_strdup(pool, set->owner);
-	job->bytes_before = record->bytes_done;
+	job->progress = migration_job_progress_init();
 	job->outcome = MIGRATION_OUTCOME_TEMPORARY;
 	job->event = event_create(set->event_parent);
 	event_add_category(job->event, &event_category_migration);
@@ -72,6 +72,7 @@ static void job_unref_store(struct migration_job *job)
 	job->store_calls--;
 	if (!job->freed || job->store_calls > 0)
 		return;
+	migration_job_progress_deinit(&job->progress);
 	event_unref(&job->event);
 	pool_unref(&job->pool);
 }
@@ -191,6 +192,7 @@ static void job_result_looked_up(enum migration_store_found found,
 				 const char *error, void *context)
 {
 	struct migration_job *job = context;
+	struct migration_mailbox_changes changes;
 	struct migration_record now;
 
 	if (found != MIGRATION_STORE_RECORD) {
@@ -214,8 +216,9 @@ static void job_result_looked_up(enum migration_store_found found,
 						MIGRATION_MAX_ERROR_BYTES),
 				      ioloop_time, &job->set.retry, i_rand());
 	job_log_result(job, &now);
+	migration_job_progress_take_changes(job->progress, &changes);
 	migration_store_finish_sync(job->set.store, &now, job->set.owner,
-				    job_result_written, job);
+				    &changes, job_result_written, job);
 }
 
 static void job_finish(struct migration_job *job)
@@ -230,9 +233,10 @@ static void job_progress_written(int ret, const char *error, void *context)
 {
 	struct migration_job *job = context;
 
-	if (ret < 0)
+	if (ret < 0) {
 		e_warning(job->event, "Cannot write progress: %s", error);
-	else if (ret == 0 && !job->freed && job->worker != NULL) {
+		migration_job_progress_write_failed(job->progress);
+	} else if (ret == 0 && !job->freed && job->worker != NULL) {
 		/* another node has it, or it was deleted */
 		migration_worker_connection_abort(&job->worker);
 		i_free(job->error);
@@ -245,30 +249,36 @@ static void job_progress_written(int ret, const char *error, void *context)
 
 static void job_write_progress(struct migration_job *job)
 {
+	struct migration_mailbox_changes changes;
+
 	job->last_write = ioloop_time;
 	job->record->lease_until = ioloop_time + MIGRATION_LEASE_SECS;
 	job->store_calls++;
-	migration_store_progress(job->set.store, job->record,
+	migration_job_progress_take_changes(job->progress, &changes);
+	migration_store_progress(job->set.store, job->record, &changes,
 				 job_progress_written, job);
 }
 
 static void
-job_worker_progress(unsigned int done, unsigned int total, uint64_t bytes,
-		    const char *mailbox, void *context)
+job_worker_mailbox(const struct migration_mailbox *mailbox, void *context)
+{
+	struct migration_job *job = context;
+
+	migration_job_progress_mailbox(job->progress, mailbox);
+}
+
+static void
+job_worker_progress(const struct migration_worker_report *report, void *context)
 {
 	struct migration_job *job = context;
 	const struct migration_job_watcher *watcher;
 
-	/* a run that did not come that far knows less than the last one */
-	if (done > 0)
-		job->record->messages_done = done;
-	if (total > 0)
-		job->record->messages_total = total;
-	job->record->bytes_done = job->bytes_before + bytes;
-	if (ioloop_time - job->last_write >= JOB_WRITE_INTERVAL_SECS)
+	migration_job_progress_report(job->progress, report, job->record);
+	if (migration_job_progress_has_changes(job->progress) &&
+	    ioloop_time - job->last_write >= JOB_WRITE_INTERVAL_SECS)
 		job_write_progress(job);
 	array_foreach(&job->watchers, watcher)
-		watcher->progress(job, mailbox, watcher->context);
+		watcher->progress(job, report->mailbox, watcher->context);
 }
 
 static void job_worker_finished(enum migration_outcome outcome,
@@ -283,6 +293,7 @@ static void job_worker_finished(enum migration_outcome outcome,
 }
 
 static const struct migration_worker_callbacks job_worker_callbacks = {
+	.mailbox = job_worker_mailbox,
 	.progress = job_worker_progress,
 	.finished = job_worker_finished,
 };
@@ -308,6 +319,7 @@ static void job_leased(int ret, const char *error, void *context)
 			"Sync started");
 		job->to_renew = timeout_add(JOB_LEASE_RENEW_MSECS,
 					    job_write_progress, job);
+		migration_job_progress_begin(job->progress);
 		job->worker = migration_worker_connection_start(
 			job->set.worker_socket_path, job->record,
 			&job_worker_callbacks, job, job->event);
@@ -338,6 +350,23 @@ const struct migration_record *
 migration_job_get_record(const struct migration_job *job)
 {
 	return job->record;
+}
+
+const struct migration_mailbox *
+migration_job_find_mailbox(struct migration_job *job, const char *mailbox)
+{
+	return migration_job_progress_find(job->progress, mailbox);
+}
+
+unsigned int migration_job_get_waiting(const struct migration_job *job)
+{
+	return migration_job_progress_get_waiting(job->progress);
+}
+
+void migration_job_get_rate(const struct migration_job *job,
+			    struct migration_rate *rate_r)
+{
+	migration_job_progress_get_rate(job->progress, job->record, rate_r);
 }
 
 void migration_job_watch(struct migration_job *job,

@@ -4,6 +4,8 @@
 /* One record on its way through a worker: the lease, the worker's connection
    and whoever watches. Owned by the queue. */
 
+#include "migration-mailbox.h"
+#include "migration-rate.h"
 #include "migration-record.h"
 #include "migration-state.h"
 
@@ -53,6 +55,14 @@ bool migration_job_is_started(const struct migration_job *job);
 
 const struct migration_record *
 migration_job_get_record(const struct migration_job *job);
+
+/* The figures of one mailbox, NULL if they are not known. */
+const struct migration_mailbox *
+migration_job_find_mailbox(struct migration_job *job, const char *mailbox);
+/* Messages that have come from the provider and are not saved yet. */
+unsigned int migration_job_get_waiting(const struct migration_job *job);
+void migration_job_get_rate(const struct migration_job *job,
+			    struct migration_rate *rate_r);
 
 void migration_job_watch(struct migration_job *job,
 			 const struct migration_job_watcher *watcher);

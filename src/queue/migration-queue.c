@@ -77,8 +77,8 @@ queue_count_jobs(struct migration_queue *queue, const char *provider)
 	return count;
 }
 
-static struct migration_job *
-queue_find_job(struct migration_queue *queue, const char *username)
+struct migration_job *
+migration_queue_find_job(struct migration_queue *queue, const char *username)
 {
 	struct migration_job *job;
 
@@ -165,7 +165,7 @@ static void queue_due_record(int ret, const struct migration_record *record,
 	if (queue->deinitializing || queue_free_workers(queue) == 0 ||
 	    queue_count_jobs(queue, record->provider) >=
 		    look->provider->max_connections ||
-	    queue_find_job(queue, record->username) != NULL)
+	    migration_queue_find_job(queue, record->username) != NULL)
 		return;
 	job = migration_job_create(&queue->job_set, record);
 	array_push_back(&queue->jobs, &job);
@@ -367,7 +367,8 @@ migration_queue_sync_now(struct migration_queue *queue,
 			 const struct migration_record *record,
 			 int *exit_code_r, const char **error_r)
 {
-	struct migration_job *job = queue_find_job(queue, record->username);
+	struct migration_job *job =
+		migration_queue_find_job(queue, record->username);
 
 	if (job != NULL)
 		return job;

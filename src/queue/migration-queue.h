@@ -36,6 +36,10 @@ migration_queue_get_store(struct migration_queue *queue);
 void migration_queue_get_status(struct migration_queue *queue,
 				struct migration_queue_status *status_r);
 
+/* The job of this user, running or waiting for a free worker, or NULL. */
+struct migration_job *
+migration_queue_find_job(struct migration_queue *queue, const char *username);
+
 /* An administrator wants this record synced now. Returns the job, running or
    waiting for a free worker, or NULL with a sysexits code and a text. */
 struct migration_job *

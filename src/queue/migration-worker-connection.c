@@ -64,33 +64,48 @@ worker_handshake_args(struct connection *conn, const char *const *args)
 	return 1;
 }
 
+static int worker_input_mailbox(struct migration_worker_connection *conn,
+				const char *const *args)
+{
+	struct migration_mailbox mailbox;
+
+	i_zero(&mailbox);
+	if (str_array_length(args) != 4 ||
+	    str_to_uint(args[1], &mailbox.messages_done) < 0 ||
+	    str_to_uint(args[2], &mailbox.messages_total) < 0 ||
+	    str_to_uint64(args[3], &mailbox.bytes_done) < 0)
+		return -1;
+	mailbox.name = args[0];
+	conn->cb.mailbox(&mailbox, conn->context);
+	return 1;
+}
+
 static int worker_input_progress(struct migration_worker_connection *conn,
 				 const char *const *args)
 {
-	unsigned int done, total;
-	uint64_t bytes;
+	struct migration_worker_report report;
 
-	if (str_array_length(args) != 4 || str_to_uint(args[0], &done) < 0 ||
-	    str_to_uint(args[1], &total) < 0 ||
-	    str_to_uint64(args[2], &bytes) < 0)
+	i_zero(&report);
+	if (str_array_length(args) != 7 ||
+	    str_to_uint(args[0], &report.messages_done) < 0 ||
+	    str_to_uint(args[1], &report.messages_total) < 0 ||
+	    str_to_uint64(args[2], &report.bytes_done) < 0 ||
+	    str_to_uint(args[4], &report.messages_received) < 0 ||
+	    str_to_uint64(args[5], &report.bytes_received) < 0 ||
+	    str_to_uint(args[6], &report.messages_waiting) < 0)
 		return -1;
-	conn->cb.progress(done, total, bytes, args[3], conn->context);
+	report.mailbox = args[3];
+	conn->cb.progress(&report, conn->context);
 	return 1;
 }
 
 static int worker_input_finished(struct migration_worker_connection *conn,
 				 const char *const *args)
 {
-	unsigned int done, total;
-	uint64_t bytes;
-
+	/* the figures were in the last PROGRESS already */
 	if (str_array_length(args) != 5 ||
-	    migration_outcome_parse(args[0], &conn->outcome) < 0 ||
-	    str_to_uint(args[1], &done) < 0 ||
-	    str_to_uint(args[2], &total) < 0 ||
-	    str_to_uint64(args[3], &bytes) < 0)
+	    migration_outcome_parse(args[0], &conn->outcome) < 0)
 		return -1;
-	conn->cb.progress(done, total, bytes, "", conn->context);
 	conn->error = i_strdup(args[4]);
 	conn->finished = TRUE;
 	/* one job a connection */
@@ -103,7 +118,9 @@ static int worker_input_args(struct connection *_conn, const char *const *args)
 		container_of(_conn, struct migration_worker_connection, conn);
 	int ret = -1;
 
-	if (strcmp(args[0], MIGRATION_VERB_PROGRESS) == 0)
+	if (strcmp(args[0], MIGRATION_VERB_MAILBOX) == 0)
+		ret = worker_input_mailbox(conn, args + 1);
+	else if (strcmp(args[0], MIGRATION_VERB_PROGRESS) == 0)
 		ret = worker_input_progress(conn, args + 1);
 	else if (strcmp(args[0], MIGRATION_VERB_FINISHED) == 0)
 		ret = worker_input_finished(conn, args + 1);

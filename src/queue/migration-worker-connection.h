@@ -3,14 +3,16 @@
 
 /* The queue's line to one worker for one job. */
 
+#include "migration-job-progress.h"
 #include "migration-record.h"
 #include "migration-state.h"
 
 struct migration_worker_connection;
 
 struct migration_worker_callbacks {
-	void (*progress)(unsigned int done, unsigned int total, uint64_t bytes,
-			 const char *mailbox, void *context);
+	void (*mailbox)(const struct migration_mailbox *mailbox, void *context);
+	void (*progress)(const struct migration_worker_report *report,
+			 void *context);
 	/* Called exactly once; the connection is gone afterwards. A worker
 	   that died has MIGRATION_OUTCOME_TEMPORARY. */
 	void (*finished)(enum migration_outcome outcome, const char *error,

@@ -4,12 +4,15 @@
 /* Watches a sync from below: what it saves here, and what it asks about there,
    by hooks in Dovecot's mail storage. Costs no command at the provider. */
 
+#include "migration-mailbox.h"
+
 struct mail_user;
 struct migration_journal;
 struct migration_progress;
 
-/* Called at most every MIGRATION_PROGRESS_INTERVAL_MSECS while mail is
-   saved. */
+/* Called at most every MIGRATION_PROGRESS_INTERVAL_MSECS, whether mail is saved
+   or the mail storage waits for the provider. mailbox is the one that is being
+   pulled, empty before the first. */
 typedef void migration_progress_callback_t(struct migration_progress *progress,
 					   const char *mailbox, void *context);
 
@@ -30,17 +33,33 @@ void migration_progress_set_remote_user(struct migration_progress *progress,
 void migration_progress_set_journal(struct migration_progress *progress,
 				    const struct migration_journal *journal);
 /* From now on the provider is asked about all its mailboxes before any of them
-   is pulled. */
+   is opened: how many messages it has is known then. */
+void migration_progress_set_scanning(struct migration_progress *progress);
+/* Everything has been asked about. */
 void migration_progress_set_total_known(struct migration_progress *progress);
 
-/* Messages that are here already or were saved now, and how many the provider
-   has, 0 while that is not known. */
+/* The sums over all mailboxes that the provider has: messages that are here
+   already or were saved now, how many the provider has, 0 while that is not
+   known, and the size of those that are here. */
 unsigned int
 migration_progress_get_done(const struct migration_progress *progress);
 unsigned int
 migration_progress_get_total(const struct migration_progress *progress);
-/* Bytes saved now. */
 uint64_t
 migration_progress_get_bytes(const struct migration_progress *progress);
+
+/* What has come from the provider in this sync, saved or not, and how many
+   messages of that are not saved yet. */
+unsigned int
+migration_progress_get_received(const struct migration_progress *progress);
+uint64_t
+migration_progress_get_received_bytes(const struct migration_progress *progress);
+unsigned int
+migration_progress_get_waiting(const struct migration_progress *progress);
+
+/* Gives each mailbox whose figures have changed since it was given last. The
+   name is valid as long as the progress. */
+bool migration_progress_next_changed(struct migration_progress *progress,
+				     struct migration_mailbox *mailbox_r);
 
 #endif

@@ -219,9 +219,13 @@ pull_mailboxes(const struct migration_pull_settings *set,
 		return -1;
 	array_push_back(&excludes, &inbox);
 	array_append_zero(&excludes);
+	migration_progress_set_scanning(set->progress);
+	if (pull_dsync(set, users, NULL, array_front(&excludes), mail_error_r) <
+	    0)
+		return -1;
+	/* also if there was nothing but INBOX */
 	migration_progress_set_total_known(set->progress);
-	return pull_dsync(set, users, NULL, array_front(&excludes),
-			  mail_error_r);
+	return 0;
 }
 
 static enum migration_outcome

@@ -11,6 +11,7 @@
 #include "master-service.h"
 #include "master-service-settings.h"
 #include "migration-limits.h"
+#include "migration-progress.h"
 #include "migration-protocol.h"
 #include "migration-pull.h"
 #include "migration-remote-user.h"
@@ -55,19 +56,46 @@ static void queue_connection_destroy(struct connection *_conn)
 }
 
 static void
-queue_send(struct queue_connection *conn, const char *verb, const char *first,
-	   const struct migration_progress *progress, const char *last)
+queue_append_counts(string_t *str, const struct migration_progress *progress)
 {
-	string_t *str = t_str_new(256);
-
-	str_append(str, verb);
-	if (first != NULL)
-		str_printfa(str, "\t%s", first);
-	str_printfa(str, "\t%u\t%u\t%" PRIu64 "\t",
+	str_printfa(str, "\t%u\t%u\t%" PRIu64,
 		    migration_progress_get_done(progress),
 		    migration_progress_get_total(progress),
 		    migration_progress_get_bytes(progress));
-	str_append_tabescaped(str, last);
+}
+
+static void queue_send_mailboxes(struct queue_connection *conn,
+				 struct migration_progress *progress)
+{
+	struct migration_mailbox mailbox;
+
+	while (migration_progress_next_changed(progress, &mailbox))
+		T_BEGIN
+		{
+			string_t *str = t_str_new(128);
+
+			str_append(str, MIGRATION_VERB_MAILBOX "\t");
+			str_append_tabescaped(str, mailbox.name);
+			str_printfa(str, "\t%u\t%u\t%" PRIu64 "\n",
+				    mailbox.messages_done,
+				    mailbox.messages_total, mailbox.bytes_done);
+			o_stream_nsend(conn->conn.output, str_data(str),
+				       str_len(str));
+		}
+	T_END;
+}
+
+static void
+queue_send_finished(struct queue_connection *conn,
+		    enum migration_outcome outcome, const char *error)
+{
+	string_t *str = t_str_new(256);
+
+	str_append(str, MIGRATION_VERB_FINISHED "\t");
+	str_append(str, migration_outcome_to_string(outcome));
+	queue_append_counts(str, conn->progress);
+	str_append_c(str, '\t');
+	str_append_tabescaped(str, error);
 	str_append_c(str, '\n');
 	o_stream_nsend(conn->conn.output, str_data(str), str_len(str));
 }
@@ -121,8 +149,22 @@ static void queue_progress(struct migration_progress *progress,
 			   const char *mailbox, void *context)
 {
 	struct queue_connection *conn = context;
+	string_t *str = t_str_new(256);
 
-	queue_send(conn, MIGRATION_VERB_PROGRESS, NULL, progress, mailbox);
+	o_stream_cork(conn->conn.output);
+	queue_send_mailboxes(conn, progress);
+	str_append(str, MIGRATION_VERB_PROGRESS);
+	queue_append_counts(str, progress);
+	str_append_c(str, '\t');
+	str_append_tabescaped(str, mailbox);
+	str_printfa(str, "\t%u\t%" PRIu64 "\t%u\n",
+		    migration_progress_get_received(progress),
+		    migration_progress_get_received_bytes(progress),
+		    migration_progress_get_waiting(progress));
+	o_stream_nsend(conn->conn.output, str_data(str), str_len(str));
+	/* no ioloop of ours runs during the job: what the queue was too slow
+	   for is sent here, with the next report */
+	o_stream_uncork(conn->conn.output);
 }
 
 static enum migration_outcome
@@ -179,6 +221,16 @@ queue_pull(struct queue_connection *conn, struct migration_progress *progress,
 	return outcome;
 }
 
+/* The figures of many mailboxes may be more than the socket takes at once. */
+static int queue_flushed(struct queue_connection *conn)
+{
+	int ret = o_stream_flush(conn->conn.output);
+
+	if (ret != 0)
+		queue_connection_destroy(&conn->conn);
+	return ret == 0 ? 0 : 1;
+}
+
 static void queue_run_job(struct queue_connection *conn)
 {
 	enum migration_outcome outcome;
@@ -193,11 +245,12 @@ static void queue_run_job(struct queue_connection *conn)
 	conn->progress = migration_progress_init(queue_progress, conn);
 	queue_watch(conn);
 	outcome = queue_pull(conn, conn->progress, &error);
-	queue_send(conn, MIGRATION_VERB_FINISHED,
-		   migration_outcome_to_string(outcome), conn->progress, error);
+	queue_progress(conn->progress, "", conn);
+	queue_send_finished(conn, outcome, error);
 	queue_unwatch(conn);
 	migration_progress_deinit(&conn->progress);
-	queue_connection_destroy(&conn->conn);
+	o_stream_set_flush_callback(conn->conn.output, queue_flushed, conn);
+	o_stream_set_flush_pending(conn->conn.output, TRUE);
 }
 
 static int queue_input_args(struct connection *_conn, const char *const *args)

@@ -406,7 +406,7 @@ test_progress(struct migration_store *store, const char *owner,
 	record.messages_done = done;
 	record.messages_total = done * 2;
 	record.bytes_done = (uint64_t)done * 5000000000;
-	TEST_STORE(&ret, migration_store_progress, store, &record);
+	TEST_STORE(&ret, migration_store_progress, store, &record, NULL);
 	return ret;
 }
 
@@ -447,7 +447,8 @@ test_finish(struct migration_store *store,
 {
 	int ret;
 
-	TEST_STORE(&ret, migration_store_finish_sync, store, record, owner);
+	TEST_STORE(&ret, migration_store_finish_sync, store, record, owner,
+		   NULL);
 	return ret;
 }
 
