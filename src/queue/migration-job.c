@@ -36,6 +36,7 @@ struct migration_job {
 	char *error;
 	ARRAY(struct migration_job_watcher) watchers;
 	bool started:1;
+	bool broken_off:1;
 	bool freed:1;
 };
 
@@ -123,6 +124,22 @@ static void job_end_later(struct migration_job *job)
 	job->to_finished = timeout_add_short(0, job_end, job);
 }
 
+void migration_job_break_off(struct migration_job *job, const char *error)
+{
+	if (job->broken_off)
+		return;
+	job->broken_off = TRUE;
+	i_free(job->error);
+	job->error = i_strdup(error);
+	job->outcome = MIGRATION_OUTCOME_TEMPORARY;
+	/* else the lease or the result is on its way and ends it */
+	if (job->worker != NULL) {
+		migration_worker_connection_abort(&job->worker);
+		timeout_remove(&job->to_renew);
+		job_end_later(job);
+	}
+}
+
 static void
 job_log_result(struct migration_job *job, const struct migration_record *record)
 {
@@ -157,6 +174,7 @@ job_log_result(struct migration_job *job, const struct migration_record *record)
 			  "it",
 			  job->error);
 		break;
+	case MIGRATION_OUTCOME_ACCOUNT:
 	case MIGRATION_OUTCOME_CREDENTIAL:
 	case MIGRATION_OUTCOME_PROVIDER:
 	case MIGRATION_OUTCOME_LOCAL:
@@ -168,18 +186,22 @@ job_log_result(struct migration_job *job, const struct migration_record *record)
 	}
 }
 
+static void job_result_look(struct migration_job *job);
+
 static void job_result_written(int ret, const char *error, void *context)
 {
 	struct migration_job *job = context;
 
+	if (ret == 0) {
+		/* somebody was quicker: what do they want? */
+		job_result_look(job);
+		return;
+	}
 	if (ret < 0) {
 		e_error(job->event,
 			"Cannot write how the sync ended: %s - it "
 			"runs again when its lease ends",
 			error);
-	} else if (ret == 0) {
-		e_warning(job->event, "The lease went to somebody else or the "
-				      "record was deleted during the sync");
 	}
 	if (!job->freed)
 		job_end_later(job);
@@ -191,11 +213,26 @@ static void job_result_looked_up(enum migration_store_found found,
 				 const char *error, void *context)
 {
 	struct migration_job *job = context;
+	struct migration_sync_result result;
 	struct migration_record now;
 
 	if (found != MIGRATION_STORE_RECORD) {
-		e_error(job->event, "Cannot write how the sync ended: %s",
-			error != NULL ? error : "the record is gone");
+		if (found == MIGRATION_STORE_ERROR) {
+			e_error(job->event,
+				"Cannot write how the sync ended: %s", error);
+		} else {
+			e_info(job->event,
+			       "The record was deleted during the sync");
+		}
+		if (!job->freed)
+			job_end_later(job);
+		job_unref_store(job);
+		return;
+	}
+	if (strcmp(record->lease_owner, job->set.owner) != 0) {
+		e_info(job->event, "The record was paused or finished during "
+				   "the sync, or the lease went to somebody "
+				   "else: how it ended does not count");
 		if (!job->freed)
 			job_end_later(job);
 		job_unref_store(job);
@@ -206,24 +243,30 @@ static void job_result_looked_up(enum migration_store_found found,
 	now.messages_done = job->record->messages_done;
 	now.messages_total = job->record->messages_total;
 	now.bytes_done = job->record->bytes_done;
-	migration_state_sync_finished(&now, job->outcome,
-				      strcmp(now.credential,
-					     job->record->credential) == 0,
-				      t_strndup(job->error == NULL ? "" :
-								     job->error,
-						MIGRATION_MAX_ERROR_BYTES),
-				      ioloop_time, &job->set.retry, i_rand());
+	i_zero(&result);
+	result.outcome = job->outcome;
+	result.credential_current =
+		strcmp(now.credential, job->record->credential) == 0;
+	result.error = t_strndup(job->error == NULL ? "" : job->error,
+				 MIGRATION_MAX_ERROR_BYTES);
+	migration_state_sync_finished(&now, &result, ioloop_time,
+				      &job->set.retry, i_rand());
 	job_log_result(job, &now);
-	migration_store_finish_sync(job->set.store, &now, job->set.owner,
-				    job_result_written, job);
+	migration_store_finish_sync(job->set.store, record, &now,
+				    job->set.owner, job_result_written, job);
+}
+
+static void job_result_look(struct migration_job *job)
+{
+	migration_store_lookup(job->set.store, job->record->username,
+			       job_result_looked_up, job);
 }
 
 static void job_finish(struct migration_job *job)
 {
 	timeout_remove(&job->to_renew);
 	job->store_calls++;
-	migration_store_lookup(job->set.store, job->record->username,
-			       job_result_looked_up, job);
+	job_result_look(job);
 }
 
 static void job_progress_written(int ret, const char *error, void *context)
@@ -233,12 +276,9 @@ static void job_progress_written(int ret, const char *error, void *context)
 	if (ret < 0)
 		e_warning(job->event, "Cannot write progress: %s", error);
 	else if (ret == 0 && !job->freed && job->worker != NULL) {
-		/* another node has it, or it was deleted */
-		migration_worker_connection_abort(&job->worker);
-		i_free(job->error);
-		job->error = i_strdup("the lease was lost");
-		timeout_remove(&job->to_renew);
-		job_end_later(job);
+		migration_job_break_off(job, "it was paused, finished or "
+					     "deleted, or another node has "
+					     "taken it");
 	}
 	job_unref_store(job);
 }
@@ -293,9 +333,13 @@ static void job_leased(int ret, const char *error, void *context)
 
 	if (job->freed) {
 		/* the lease is dropped by whoever stops the queue */
+	} else if (job->broken_off) {
+		job_end_later(job);
 	} else if (ret <= 0) {
-		job->error =
-			i_strdup(ret == 0 ? "somebody else syncs it" : error);
+		job->error = i_strdup(ret < 0 ? error :
+						"somebody else syncs it, or it "
+						"was paused, finished or "
+						"deleted");
 		if (ret < 0)
 			e_error(job->event, "Cannot take the job: %s", error);
 		job_end_later(job);
