@@ -58,13 +58,15 @@
 #define MIGRATION_VERB_LIMIT "LIMIT"
 /* PROGRESS <messages done> <messages total> <bytes done> <mailbox> */
 #define MIGRATION_VERB_PROGRESS "PROGRESS"
-/* FINISHED <outcome> <messages done> <messages total> <bytes done> <error> */
+/* FINISHED <outcome> <messages done> <messages total> <bytes done> <error>
+            <retry after secs>
+   retry after: what the provider asked for, 0 = nothing. */
 #define MIGRATION_VERB_FINISHED "FINISHED"
 
 /* --- doveadm asks the queue --- */
 
-/* SYNC <username>: now; answered by PROGRESS lines and one FINISHED as above,
-   or by REFUSED <exit code> <text> */
+/* SYNC <username>: now; answered by PROGRESS lines and one FINISHED as above
+   but without the last argument, or by REFUSED <exit code> <text> */
 #define MIGRATION_VERB_REFUSED "REFUSED"
 /* STATUS: answered by STATUS <workers busy> <workers at most> <up since> */
 #define MIGRATION_VERB_STATUS "STATUS"

@@ -34,6 +34,7 @@ struct migration_job {
 
 	enum migration_outcome outcome;
 	char *error;
+	unsigned int retry_after_secs;
 	ARRAY(struct migration_job_watcher) watchers;
 	bool started:1;
 	bool broken_off:1;
@@ -249,6 +250,7 @@ static void job_result_looked_up(enum migration_store_found found,
 		strcmp(now.credential, job->record->credential) == 0;
 	result.error = t_strndup(job->error == NULL ? "" : job->error,
 				 MIGRATION_MAX_ERROR_BYTES);
+	result.retry_after_secs = job->retry_after_secs;
 	migration_state_sync_finished(&now, &result, ioloop_time,
 				      &job->set.retry, i_rand());
 	job_log_result(job, &now);
@@ -311,14 +313,16 @@ job_worker_progress(unsigned int done, unsigned int total, uint64_t bytes,
 		watcher->progress(job, mailbox, watcher->context);
 }
 
-static void job_worker_finished(enum migration_outcome outcome,
-				const char *error, void *context)
+static void
+job_worker_finished(enum migration_outcome outcome, const char *error,
+		    unsigned int retry_after_secs, void *context)
 {
 	struct migration_job *job = context;
 
 	job->worker = NULL;
 	job->outcome = outcome;
 	job->error = i_strdup(error);
+	job->retry_after_secs = retry_after_secs;
 	job_finish(job);
 }
 

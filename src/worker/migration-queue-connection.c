@@ -56,7 +56,8 @@ static void queue_connection_destroy(struct connection *_conn)
 
 static void
 queue_send(struct queue_connection *conn, const char *verb, const char *first,
-	   const struct migration_progress *progress, const char *last)
+	   const struct migration_progress *progress, const char *text,
+	   const char *last)
 {
 	string_t *str = t_str_new(256);
 
@@ -67,7 +68,9 @@ queue_send(struct queue_connection *conn, const char *verb, const char *first,
 		    migration_progress_get_done(progress),
 		    migration_progress_get_total(progress),
 		    migration_progress_get_bytes(progress));
-	str_append_tabescaped(str, last);
+	str_append_tabescaped(str, text);
+	if (last != NULL)
+		str_printfa(str, "\t%s", last);
 	str_append_c(str, '\n');
 	o_stream_nsend(conn->conn.output, str_data(str), str_len(str));
 }
@@ -122,7 +125,8 @@ static void queue_progress(struct migration_progress *progress,
 {
 	struct queue_connection *conn = context;
 
-	queue_send(conn, MIGRATION_VERB_PROGRESS, NULL, progress, mailbox);
+	queue_send(conn, MIGRATION_VERB_PROGRESS, NULL, progress, mailbox,
+		   NULL);
 }
 
 static enum migration_outcome
@@ -146,7 +150,7 @@ queue_unseal(struct queue_connection *conn, struct migration_secret **secret_r,
 
 static enum migration_outcome
 queue_pull(struct queue_connection *conn, struct migration_progress *progress,
-	   const char **error_r)
+	   unsigned int *retry_after_secs_r, const char **error_r)
 {
 	struct migration_remote_settings remote;
 	struct migration_pull_settings pull;
@@ -174,7 +178,7 @@ queue_pull(struct queue_connection *conn, struct migration_progress *progress,
 	pull.username = conn->username;
 	pull.remote = &remote;
 	pull.progress = progress;
-	outcome = migration_pull(&pull, error_r);
+	outcome = migration_pull(&pull, retry_after_secs_r, error_r);
 	migration_secret_free(&secret);
 	return outcome;
 }
@@ -182,6 +186,7 @@ queue_pull(struct queue_connection *conn, struct migration_progress *progress,
 static void queue_run_job(struct queue_connection *conn)
 {
 	enum migration_outcome outcome;
+	unsigned int retry_after_secs = 0;
 	const char *error = "";
 
 	timeout_remove(&conn->to_run);
@@ -192,9 +197,10 @@ static void queue_run_job(struct queue_connection *conn)
 	conn->ioloop = current_ioloop;
 	conn->progress = migration_progress_init(queue_progress, conn);
 	queue_watch(conn);
-	outcome = queue_pull(conn, conn->progress, &error);
+	outcome = queue_pull(conn, conn->progress, &retry_after_secs, &error);
 	queue_send(conn, MIGRATION_VERB_FINISHED,
-		   migration_outcome_to_string(outcome), conn->progress, error);
+		   migration_outcome_to_string(outcome), conn->progress, error,
+		   dec2str(retry_after_secs));
 	queue_unwatch(conn);
 	migration_progress_deinit(&conn->progress);
 	queue_connection_destroy(&conn->conn);
