@@ -30,6 +30,7 @@ static const struct doveadm_migration_column show_columns[] = {
 	{ "last_login", 0 },
 	{ "last_sync", 0 },
 	{ "next_sync", 0 },
+	{ "finish", 0 },
 	{ "attempts", DOVEADM_MIGRATION_COLUMN_NUMBER },
 	{ "error", 0 },
 	{ "password_changed_here", 0 },
@@ -49,8 +50,8 @@ show_next_blocked(const struct migration_record *record, const char *sync)
 			sync);
 	case MIGRATION_REASON_ACCOUNT:
 		return t_strdup_printf(
-			"the account at the provider is gone or disabled; "
-			"when that is settled: %s",
+			"the account is gone or disabled, at the provider or "
+			"here; when that is settled: %s",
 			sync);
 	case MIGRATION_REASON_PROVIDER:
 		return t_strdup_printf(
@@ -98,7 +99,9 @@ static const char *show_next(const struct migration_record *record, time_t now)
 	case MIGRATION_STATE_RETRYING:
 		return show_next_waiting(record, now, "the next try", sync);
 	case MIGRATION_STATE_PAUSED:
-		return "nothing until an administrator resumes it";
+		return t_strdup_printf("nothing until an administrator resumes "
+				       "it: doveadm migration resume -u %s",
+				       record->username);
 	case MIGRATION_STATE_BLOCKED:
 		return show_next_blocked(record, sync);
 	case MIGRATION_STATE_FOLLOWING:
@@ -109,6 +112,15 @@ static const char *show_next(const struct migration_record *record, time_t now)
 		       "password destroyed";
 	}
 	i_unreached();
+}
+
+/* When it will be finished, as far as that is known. */
+static void show_finish(const struct migration_record *record)
+{
+	if (record->finish_wanted)
+		doveadm_print("after the first full sync");
+	else
+		doveadm_print("-");
 }
 
 static void show_record(const struct migration_record *record)
@@ -133,6 +145,7 @@ static void show_record(const struct migration_record *record)
 	doveadm_migration_cmd_print_time(record->last_login);
 	doveadm_migration_cmd_print_time(record->last_sync);
 	doveadm_migration_cmd_print_time(record->next_sync);
+	show_finish(record);
 	doveadm_print_num(record->attempts);
 	doveadm_migration_cmd_print(record->error);
 	doveadm_print(changed ? "yes" : "no");

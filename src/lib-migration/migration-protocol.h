@@ -70,5 +70,13 @@
 #define MIGRATION_VERB_REFUSED "REFUSED"
 /* STATUS: answered by STATUS <workers busy> <workers at most> <up since> */
 #define MIGRATION_VERB_STATUS "STATUS"
+/* CONTROL pause|resume|retry|finish|delete <username> ["account"]: answered by
+   CONTROLLED or, if nothing could be done, by REFUSED. With delete, "account"
+   deletes the account as well. */
+#define MIGRATION_VERB_CONTROL "CONTROL"
+#define MIGRATION_WORD_ACCOUNT "account"
+/* CONTROLLED changed|unchanged <state> <text>: what people see now, "deleted"
+   after delete. The text says what that means and may be empty. */
+#define MIGRATION_VERB_CONTROLLED "CONTROLLED"
 
 #endif

@@ -382,7 +382,7 @@ migration_queue_sync_now(struct migration_queue *queue,
 		return NULL;
 	}
 	if (record->control == MIGRATION_CONTROL_PAUSED) {
-		*error_r = "the migration is paused";
+		*error_r = "the migration is paused: resume it";
 		return NULL;
 	}
 	if (!migration_state_is_due(record, ioloop_time, TRUE)) {
@@ -396,4 +396,17 @@ migration_queue_sync_now(struct migration_queue *queue,
 	array_push_back(&queue->jobs, &job);
 	migration_queue_wake(queue);
 	return job;
+}
+
+void migration_queue_break_off(struct migration_queue *queue,
+			       const char *username, const char *error)
+{
+	struct migration_job *job;
+
+	if (queue->deinitializing ||
+	    (job = queue_find_job(queue, username)) == NULL)
+		return;
+	migration_job_break_off(job, error);
+	if (!migration_job_is_started(job))
+		queue_job_ended(job, queue);
 }
