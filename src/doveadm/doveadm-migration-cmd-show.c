@@ -3,6 +3,7 @@
 #include "lib.h"
 #include "ioloop.h"
 #include "migration-provider.h"
+#include "migration-settings.h"
 #include "migration-state.h"
 #include "migration-store.h"
 #include "doveadm-migration-cmd.h"
@@ -115,15 +116,26 @@ static const char *show_next(const struct migration_record *record, time_t now)
 }
 
 /* When it will be finished, as far as that is known. */
-static void show_finish(const struct migration_record *record)
+static void show_finish(const struct migration_settings *set,
+			const struct migration_record *record)
 {
+	const struct migration_provider_settings *provider =
+		migration_settings_find_provider(set, record->provider);
+	struct migration_finish_settings finish;
+	time_t finish_time = 0;
+
+	if (provider != NULL) {
+		migration_settings_get_finish(set, provider, &finish);
+		finish_time = migration_state_finish_time(record, &finish);
+	}
 	if (record->finish_wanted)
 		doveadm_print("after the first full sync");
 	else
-		doveadm_print("-");
+		doveadm_migration_cmd_print_time(finish_time);
 }
 
-static void show_record(const struct migration_record *record)
+static void show_record(const struct migration_settings *set,
+			const struct migration_record *record)
 {
 	enum migration_state state = migration_state(record, ioloop_time);
 	bool changed =
@@ -145,7 +157,7 @@ static void show_record(const struct migration_record *record)
 	doveadm_migration_cmd_print_time(record->last_login);
 	doveadm_migration_cmd_print_time(record->last_sync);
 	doveadm_migration_cmd_print_time(record->next_sync);
-	show_finish(record);
+	show_finish(set, record);
 	doveadm_print_num(record->attempts);
 	doveadm_migration_cmd_print(record->error);
 	doveadm_print(changed ? "yes" : "no");
@@ -184,7 +196,7 @@ static void show_callback(enum migration_store_found found,
 	case MIGRATION_STORE_RECORD:
 		doveadm_migration_cmd_print_init(DOVEADM_PRINT_TYPE_PAGER,
 						 show_columns);
-		show_record(record);
+		show_record(ctx->cmd.set, record);
 		return;
 	case MIGRATION_STORE_ACCOUNT:
 		doveadm_migration_cmd_fail(
