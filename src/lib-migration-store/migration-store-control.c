@@ -57,6 +57,8 @@ void migration_store_control(struct migration_store *store,
 	sql_statement_bind_int64(stmt, 15, before->finish_wanted ? 1 : 0);
 	migration_store_write_decide(write, &stmt);
 	migration_store_write_commit(&write);
+	if (*record->credential == '\0')
+		store->scrub_wanted = TRUE;
 }
 
 static void
@@ -89,6 +91,31 @@ void migration_store_delete(struct migration_store *store, const char *username,
 			username, TRUE);
 	}
 	migration_store_write_commit(&write);
+	store->scrub_wanted = TRUE;
+}
+
+static void
+store_scrubbed(struct sql_result *result, struct migration_store *store)
+{
+	const char *busy;
+	int ret;
+
+	/* somebody reads, or writes, at this moment: again next time */
+	ret = sql_result_next_row(result);
+	busy = ret <= 0 ? NULL : sql_result_get_field_value(result, 0);
+	if (busy == NULL || strcmp(busy, "0") != 0)
+		store->scrub_wanted = TRUE;
+	while (ret > 0)
+		ret = sql_result_next_row(result);
+}
+
+void migration_store_scrub(struct migration_store *store)
+{
+	if (!store->scrub_wanted || store->sqlite_path == NULL)
+		return;
+	store->scrub_wanted = FALSE;
+	sql_query(store->db, "PRAGMA wal_checkpoint(TRUNCATE)", store_scrubbed,
+		  store);
 }
 
 void migration_store_finish_due(struct migration_store *store,

@@ -298,6 +298,8 @@ void migration_store_finish_sync(struct migration_store *store,
 	sql_statement_bind_str(stmt, 18, before->credential);
 	migration_store_write_decide(write, &stmt);
 	migration_store_write_commit(&write);
+	if (*record->credential == '\0')
+		store->scrub_wanted = TRUE;
 }
 
 void migration_store_drop_leases(struct migration_store *store,

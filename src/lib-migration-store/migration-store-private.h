@@ -13,6 +13,8 @@ struct migration_store {
 	bool create;
 	/* SQLite only, NULL otherwise */
 	char *sqlite_path;
+	/* a credential was destroyed since the last migration_store_scrub() */
+	bool scrub_wanted;
 };
 
 /* A transaction of statements with the rows that the last compare-and-set in

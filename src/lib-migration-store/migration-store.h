@@ -154,6 +154,11 @@ void migration_store_finish_due(struct migration_store *store,
 				migration_store_record_callback_t *callback,
 				void *context);
 
+/* From time to time: lets nothing remain of credentials that were destroyed
+   since. SQLite keeps what was overwritten in its write-ahead log; other
+   databases are left to themselves. */
+void migration_store_scrub(struct migration_store *store);
+
 /* Leases of this owner are left from a process that died: drops them. ret is
    1 or -1. */
 void migration_store_drop_leases(struct migration_store *store,

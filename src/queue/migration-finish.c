@@ -144,6 +144,7 @@ static void finish_look(struct migration_finish *finish)
 	struct migration_provider_settings *provider;
 
 	finish_look_in(finish, MIGRATION_QUEUE_POLL_MSECS);
+	migration_store_scrub(migration_queue_get_store(finish->queue));
 	array_foreach_elem(&finish->set->providers, provider)
 		finish_look_provider(finish, provider);
 }

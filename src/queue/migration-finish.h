@@ -3,7 +3,7 @@
 
 /* Ends migrations by themselves: migration_finish_after, and finish_at of a
    provider. Looks for such records by index in small batches, from time to
-   time. Never blocks. */
+   time, and lets nothing remain of credentials that were destroyed. */
 
 struct migration_finish;
 struct migration_queue;

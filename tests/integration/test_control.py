@@ -117,6 +117,14 @@ def assert_stopped(target, started):
     assert time.monotonic() - started < STOP_SECS
 
 
+def assert_destroyed(target, credential):
+    """In the database's files as well."""
+    assert len(credential) > 50
+    wait_until("nothing to remain of the credential", lambda: not any(
+        credential.encode() in path.read_bytes()
+        for path in target.store.path.parent.iterdir()))
+
+
 # In the middle of a sync
 
 def test_pause_and_resume(old, moving):
@@ -146,6 +154,18 @@ def test_pause_and_resume(old, moving):
         assert_moved(old, moving, USER)
 
 
+@pytest.mark.parametrize("command", ["pause", "delete"])
+def test_stopped_while_the_provider_hangs(make, liar, command):
+    """There is no progress that could notice it."""
+    target = make()
+    liar.script = HangingPull
+    adopt(target)
+    wait_until("the pull to hang", lambda: len(liar.logins) >= 2)
+    started = time.monotonic()
+    control_one(target, command)
+    assert_stopped(target, started)
+
+
 def test_paused_by_another_node(old, moving):
     """It writes to the database only: progress notices."""
     moving.store.write("UPDATE migration_job SET control = 'paused'")
@@ -161,6 +181,7 @@ def test_paused_by_another_node(old, moving):
 
 
 def test_delete_in_the_middle(old, moving):
+    credential = moving.store.job(USER)["credential"]
     started = time.monotonic()
     assert control_one(moving, "delete").startswith("changed: deleted")
     assert_stopped(moving, started)
@@ -168,6 +189,7 @@ def test_delete_in_the_middle(old, moving):
     assert moving.store.account(USER) is not None
     assert "not being migrated" in control(moving, "delete", "-u", USER,
                                            code=NOUSER)
+    assert_destroyed(moving, credential)
     # the account is one like any other, without contact to the provider
     old.mark_logs()
     moving.assert_serves_locally(USER, PASSWORD)
@@ -210,7 +232,7 @@ def test_finish_in_the_middle(old, moving):
 
 def test_finish(make, liar):
     target = make()
-    move(target)
+    credential = move(target)["credential"]
     last_sync = shown(target)["last_sync"]
     result = control_one(target, "finish")
     assert result.startswith("changed: finished")
@@ -222,6 +244,7 @@ def test_finish(make, liar):
     for command in ("pause", "resume", "retry"):
         assert "finished" in control(target, command, "-u", USER, code=USAGE)
     assert target.store.job(USER) == job
+    assert_destroyed(target, credential)
     # at home for good
     contacts = liar.connections()
     target.assert_serves_locally(USER, PASSWORD)

@@ -9,8 +9,12 @@
 #include "migration-test-common.h"
 #include "migration-test-store.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #define USER "user@old.example"
 #define OTHER "other@old.example"
+#define MAX_FILE_BYTES (4 * 1024 * 1024)
 
 static int
 test_control(struct migration_store *store,
@@ -266,6 +270,74 @@ static void test_migration_store_finish_due(void)
 	test_end();
 }
 
+/* A file as text, NULs replaced. */
+static const char *test_read_binary(const char *path)
+{
+	char *data;
+	ssize_t i, size = 0;
+	int fd;
+
+	data = t_malloc0(MAX_FILE_BYTES + 1);
+	fd = open(path, O_RDONLY);
+	if (fd == -1)
+		i_fatal("open(%s) failed: %m", path);
+	size = read(fd, data, MAX_FILE_BYTES);
+	if (size < 0 || size == MAX_FILE_BYTES)
+		i_fatal("read(%s) failed: %m", path);
+	i_close_fd(&fd);
+	for (i = 0; i < size; i++) {
+		if (data[i] == '\0')
+			data[i] = ' ';
+	}
+	return data;
+}
+
+/* TRUE if one of the database's files has the text. */
+static bool test_files_have(const char *text)
+{
+	return strstr(test_read_binary(test_store_path()), text) != NULL ||
+		strstr(test_read_binary(t_strconcat(test_store_path(), "-wal",
+						    NULL)), text) != NULL;
+}
+
+static void test_migration_store_scrub(void)
+{
+	static const char *const ways[] = { "control", "delete", "sync" };
+	struct migration_store *store;
+	struct migration_record before, record;
+	const char *text;
+	unsigned int i;
+	int ret;
+
+	test_begin("migration store scrub");
+	for (i = 0; i < N_ELEMENTS(ways); i++) {
+		store = test_store_open();
+		test_job_init(store, "credential = 'Sealed-In-A-Box', "
+			      "phase = 'following', lease_owner = 'one'");
+		test_assert_idx(test_files_have("Sealed-In-A-Box"), i);
+		/* nothing to do */
+		migration_store_scrub(store);
+		before = record = test_store_record(store, USER);
+		(void)migration_state_finish(&record, &text);
+		if (strcmp(ways[i], "control") == 0) {
+			test_assert(test_control(store, &before, &record) == 1);
+		} else if (strcmp(ways[i], "delete") == 0) {
+			test_assert(test_delete(store, USER, FALSE) == 1);
+		} else {
+			TEST_STORE(&ret, migration_store_finish_sync, store,
+				   &before, &record, "one");
+			test_assert(ret == 1);
+		}
+		/* or there would be nothing to test */
+		test_assert_idx(test_files_have("Sealed-In-A-Box"), i);
+		migration_store_scrub(store);
+		test_assert_idx(!test_files_have("Sealed-In-A-Box"), i);
+		migration_store_deinit(&store);
+		test_tmp_remove();
+	}
+	test_end();
+}
+
 /* An older database: what follows already has followed since its sync. */
 static void test_migration_store_upgrade(void)
 {
@@ -302,6 +374,7 @@ int main(void)
 		test_migration_store_control_changed,
 		test_migration_store_delete,
 		test_migration_store_finish_due,
+		test_migration_store_scrub,
 		test_migration_store_upgrade,
 		NULL
 	};
