@@ -1,10 +1,12 @@
 """What administrators and the calendar do to migrations: pause, resume, retry,
 finish, delete; and what the provider's answers do (doc/states.md)."""
 
+import base64
 import json
 import os
 import shutil
 import time
+import urllib.request
 
 import pytest
 
@@ -15,6 +17,7 @@ from dovecot import MAIL_GID, MAIL_UID
 from liar import Liar, Session
 from liar_modes import HangingPull, answering, good_at_first, limiting
 from polling import wait_until
+from ports import free_port
 from provider import Provider
 from tap import Tap
 from target import Target, plain_provider
@@ -611,6 +614,47 @@ def test_finish_after_many(make):
     wait_until("all to be finished", lambda: target.store.rows(
         "SELECT COUNT(*) AS n FROM migration_job WHERE phase = 'finished' "
         "AND credential = ''")[0]["n"] == len(users))
+
+
+def test_http_api(folders, liar):
+    port = free_port()
+    target = Target(folders("http"), {
+        "oldhost": plain_provider(liar.port, "old.example")})
+    target.extra = f"""
+doveadm_api_key = key
+service doveadm {{
+  inet_listener http {{
+    port = {port}
+  }}
+}}
+"""
+
+    def ask(command, **parameters):
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{port}/doveadm/v1",
+            json.dumps([[command, parameters, "tag"]]).encode(),
+            {"Authorization": "X-Dovecot-API " +
+             base64.b64encode(b"key").decode(),
+             "Content-Type": "application/json"})
+        with urllib.request.urlopen(request, timeout=20) as answer:
+            (kind, content, tag), = json.load(answer)
+        assert tag == "tag"
+        return kind, content
+
+    with target:
+        move(target)
+        assert ask("migrationPause", user=USER) == ("doveadmResponse", [
+            {"username": USER, "result": "changed: paused"}])
+        assert ask("migrationResume", all=True)[1][0]["result"].startswith(
+            "changed: following")
+        assert ask("migrationRetry", provider="oldhost")[1][0][
+            "result"].startswith("unchanged: ")
+        kind, content = ask("migrationPause", user="nobody@old.example")
+        assert (kind, content["exitCode"]) == ("error", NOUSER)
+        assert ask("migrationPause")[1]["exitCode"] == USAGE
+        ask("migrationDelete", user=USER, account=True)
+        assert target.store.account(USER) is None
+    target.assert_no_crash()
 
 
 def test_not_running(folders, liar):
