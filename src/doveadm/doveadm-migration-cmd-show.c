@@ -6,6 +6,7 @@
 #include "migration-protocol.h"
 #include "migration-provider.h"
 #include "migration-rate.h"
+#include "migration-settings.h"
 #include "migration-state.h"
 #include "migration-store.h"
 #include "doveadm-migration-cmd.h"
@@ -43,6 +44,7 @@ static const struct doveadm_migration_column show_columns[] = {
 	{ "last_login", 0 },
 	{ "last_sync", 0 },
 	{ "next_sync", 0 },
+	{ "finish", 0 },
 	{ "attempts", DOVEADM_MIGRATION_COLUMN_NUMBER },
 	{ "error", 0 },
 	{ "password_changed_here", 0 },
@@ -73,8 +75,8 @@ show_next_blocked(const struct migration_record *record, const char *sync)
 			sync);
 	case MIGRATION_REASON_ACCOUNT:
 		return t_strdup_printf(
-			"the account at the provider is gone or disabled; "
-			"when that is settled: %s",
+			"the account is gone or disabled, at the provider or "
+			"here; when that is settled: %s",
 			sync);
 	case MIGRATION_REASON_PROVIDER:
 		return t_strdup_printf(
@@ -122,7 +124,9 @@ static const char *show_next(const struct migration_record *record, time_t now)
 	case MIGRATION_STATE_RETRYING:
 		return show_next_waiting(record, now, "the next try", sync);
 	case MIGRATION_STATE_PAUSED:
-		return "nothing until an administrator resumes it";
+		return t_strdup_printf("nothing until an administrator resumes "
+				       "it: doveadm migration resume -u %s",
+				       record->username);
 	case MIGRATION_STATE_BLOCKED:
 		return show_next_blocked(record, sync);
 	case MIGRATION_STATE_FOLLOWING:
@@ -135,7 +139,27 @@ static const char *show_next(const struct migration_record *record, time_t now)
 	i_unreached();
 }
 
-static void show_record(const struct migration_record *record)
+/* When it will be finished, as far as that is known. */
+static void show_finish(const struct migration_settings *set,
+			const struct migration_record *record)
+{
+	const struct migration_provider_settings *provider =
+		migration_settings_find_provider(set, record->provider);
+	struct migration_finish_settings finish;
+	time_t finish_time = 0;
+
+	if (provider != NULL) {
+		migration_settings_get_finish(set, provider, &finish);
+		finish_time = migration_state_finish_time(record, &finish);
+	}
+	if (record->finish_wanted)
+		doveadm_print("after the first full sync");
+	else
+		doveadm_migration_cmd_print_time(finish_time);
+}
+
+static void show_record(const struct migration_settings *set,
+			const struct migration_record *record)
 {
 	enum migration_state state = migration_state(record, ioloop_time);
 	bool changed =
@@ -157,6 +181,7 @@ static void show_record(const struct migration_record *record)
 	doveadm_migration_cmd_print_time(record->last_login);
 	doveadm_migration_cmd_print_time(record->last_sync);
 	doveadm_migration_cmd_print_time(record->next_sync);
+	show_finish(set, record);
 	doveadm_print_num(record->attempts);
 	doveadm_migration_cmd_print(record->error);
 	doveadm_print(changed ? "yes" : "no");
@@ -206,7 +231,7 @@ static void show_print(struct show_context *ctx)
 		doveadm_migration_cmd_print_columns(show_rate_columns);
 	if (eta)
 		doveadm_migration_cmd_print_columns(show_eta_columns);
-	show_record(ctx->record);
+	show_record(ctx->cmd.set, ctx->record);
 	if (moving) {
 		doveadm_print(t_strdup_printf(
 			"%" PRIu64 ".%03u", ctx->rate.messages_per_ksec / 1000,

@@ -97,6 +97,7 @@ static int sync_outcome_to_exit_code(enum migration_outcome outcome)
 	case MIGRATION_OUTCOME_DONE:
 		return 0;
 	case MIGRATION_OUTCOME_PASSWORD:
+	case MIGRATION_OUTCOME_ACCOUNT:
 		return EX_NOPERM;
 	case MIGRATION_OUTCOME_CREDENTIAL:
 	case MIGRATION_OUTCOME_TEMPORARY:

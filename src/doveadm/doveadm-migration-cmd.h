@@ -28,10 +28,15 @@ struct doveadm_migration_column {
 	enum doveadm_print_header_flags flags;
 };
 
+extern struct doveadm_cmd_ver2 doveadm_migration_cmd_delete;
+extern struct doveadm_cmd_ver2 doveadm_migration_cmd_finish;
 extern struct doveadm_cmd_ver2 doveadm_migration_cmd_key_generate;
 extern struct doveadm_cmd_ver2 doveadm_migration_cmd_list;
+extern struct doveadm_cmd_ver2 doveadm_migration_cmd_pause;
 extern struct doveadm_cmd_ver2 doveadm_migration_cmd_provider_list;
 extern struct doveadm_cmd_ver2 doveadm_migration_cmd_provider_test;
+extern struct doveadm_cmd_ver2 doveadm_migration_cmd_resume;
+extern struct doveadm_cmd_ver2 doveadm_migration_cmd_retry;
 extern struct doveadm_cmd_ver2 doveadm_migration_cmd_show;
 extern struct doveadm_cmd_ver2 doveadm_migration_cmd_status;
 extern struct doveadm_cmd_ver2 doveadm_migration_cmd_sync;

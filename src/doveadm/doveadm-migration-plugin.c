@@ -9,10 +9,15 @@
 const char *doveadm_migration_plugin_version = DOVECOT_ABI_VERSION;
 
 static struct doveadm_cmd_ver2 *const doveadm_migration_commands[] = {
+	&doveadm_migration_cmd_delete,
+	&doveadm_migration_cmd_finish,
 	&doveadm_migration_cmd_key_generate,
 	&doveadm_migration_cmd_list,
+	&doveadm_migration_cmd_pause,
 	&doveadm_migration_cmd_provider_list,
 	&doveadm_migration_cmd_provider_test,
+	&doveadm_migration_cmd_resume,
+	&doveadm_migration_cmd_retry,
 	&doveadm_migration_cmd_show,
 	&doveadm_migration_cmd_status,
 	&doveadm_migration_cmd_sync,

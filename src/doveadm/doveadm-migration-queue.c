@@ -17,6 +17,8 @@ struct queue_ask {
 	struct timeout *to;
 	unsigned int answer_secs;
 
+	/* NULL = one request only */
+	doveadm_migration_queue_next_t *next;
 	doveadm_migration_queue_callback_t *callback;
 	void *context;
 
@@ -60,10 +62,8 @@ static void queue_conn_destroy(struct connection *conn)
 	connection_deinit(conn);
 }
 
-static void queue_conn_handshake_ready(struct connection *conn)
+static void queue_ask_await(struct queue_ask *ask)
 {
-	struct queue_ask *ask = container_of(conn, struct queue_ask, conn);
-
 	timeout_remove(&ask->to);
 	if (ask->answer_secs != 0) {
 		ask->to = timeout_add(ask->answer_secs * 1000,
@@ -71,14 +71,31 @@ static void queue_conn_handshake_ready(struct connection *conn)
 	}
 }
 
+static void queue_conn_handshake_ready(struct connection *conn)
+{
+	queue_ask_await(container_of(conn, struct queue_ask, conn));
+}
+
+static void queue_ask_send(struct queue_ask *ask, const char *request)
+{
+	o_stream_nsend_str(ask->conn.output, t_strconcat(request, "\n", NULL));
+}
+
 static int
 queue_conn_input_args(struct connection *conn, const char *const *args)
 {
 	struct queue_ask *ask = container_of(conn, struct queue_ask, conn);
+	const char *request;
 	int ret;
 
 	timeout_remove(&ask->to);
 	ret = ask->callback(args, ask->context);
+	if (ret == 0 && ask->next != NULL &&
+	    (request = ask->next(ask->context)) != NULL) {
+		queue_ask_send(ask, request);
+		queue_ask_await(ask);
+		return 1;
+	}
 	if (ret == 0) {
 		queue_ask_finish(ask, DOVEADM_MIGRATION_QUEUE_OK, NULL);
 	} else if (ret < 0) {
@@ -132,7 +149,7 @@ static void queue_ask_run(struct queue_ask *ask, const char *request)
 	io_loop_time_refresh();
 	ask->to =
 		timeout_add(QUEUE_GREETING_SECS * 1000, queue_ask_expired, ask);
-	o_stream_nsend_str(ask->conn.output, t_strconcat(request, "\n", NULL));
+	queue_ask_send(ask, request);
 	io_loop_run(current_ioloop);
 	timeout_remove(&ask->to);
 	if (!ask->finished) {
@@ -142,11 +159,11 @@ static void queue_ask_run(struct queue_ask *ask, const char *request)
 	}
 }
 
-enum doveadm_migration_queue_result
-doveadm_migration_queue_ask(struct event *event_parent, const char *request,
-			    unsigned int answer_secs,
-			    doveadm_migration_queue_callback_t *callback,
-			    void *context, const char **error_r)
+static enum doveadm_migration_queue_result
+queue_ask(struct event *event_parent, const char *request,
+	  doveadm_migration_queue_next_t *next, unsigned int answer_secs,
+	  doveadm_migration_queue_callback_t *callback, void *context,
+	  const char **error_r)
 {
 	const char *path = t_strconcat(doveadm_settings->base_dir,
 				       "/" MIGRATION_DOVEADM_SOCKET, NULL);
@@ -156,6 +173,7 @@ doveadm_migration_queue_ask(struct event *event_parent, const char *request,
 	i_zero(&ask);
 	ask.conn.event_parent = event_parent;
 	ask.answer_secs = answer_secs;
+	ask.next = next;
 	ask.callback = callback;
 	ask.context = context;
 
@@ -170,4 +188,25 @@ doveadm_migration_queue_ask(struct event *event_parent, const char *request,
 	*error_r = t_strdup(ask.error);
 	i_free(ask.error);
 	return ask.result;
+}
+
+enum doveadm_migration_queue_result
+doveadm_migration_queue_ask(struct event *event_parent, const char *request,
+			    unsigned int answer_secs,
+			    doveadm_migration_queue_callback_t *callback,
+			    void *context, const char **error_r)
+{
+	return queue_ask(event_parent, request, NULL, answer_secs, callback,
+			 context, error_r);
+}
+
+enum doveadm_migration_queue_result
+doveadm_migration_queue_ask_all(struct event *event_parent,
+				doveadm_migration_queue_next_t *next,
+				unsigned int answer_secs,
+				doveadm_migration_queue_callback_t *callback,
+				void *context, const char **error_r)
+{
+	return queue_ask(event_parent, next(context), next, answer_secs,
+			 callback, context, error_r);
 }

@@ -1,7 +1,7 @@
 #ifndef DOVEADM_MIGRATION_QUEUE_H
 #define DOVEADM_MIGRATION_QUEUE_H
 
-/* Asks the queue service one thing over its socket for doveadm and waits for
+/* Asks the queue service something over its socket for doveadm and waits for
    the end of the answer. Runs the current ioloop. */
 
 enum doveadm_migration_queue_result {
@@ -29,5 +29,18 @@ doveadm_migration_queue_ask(struct event *event_parent, const char *request,
 			    unsigned int answer_secs,
 			    doveadm_migration_queue_callback_t *callback,
 			    void *context, const char **error_r);
+
+/* The next request, or NULL if that was all. Valid until the next call. */
+typedef const char *doveadm_migration_queue_next_t(void *context);
+
+/* As above with several requests over one connection, each sent when the
+   answer to the one before has ended. answer_secs holds for each. There must
+   be at least one. */
+enum doveadm_migration_queue_result
+doveadm_migration_queue_ask_all(struct event *event_parent,
+				doveadm_migration_queue_next_t *next,
+				unsigned int answer_secs,
+				doveadm_migration_queue_callback_t *callback,
+				void *context, const char **error_r);
 
 #endif

@@ -90,6 +90,7 @@ void migration_store_adopt(struct migration_store *store,
 }
 
 void migration_store_renew(struct migration_store *store,
+			   const struct migration_record *before,
 			   const struct migration_record *record,
 			   const struct migration_adoption *adoption,
 			   migration_store_callback_t *callback, void *context)
@@ -106,7 +107,8 @@ void migration_store_renew(struct migration_store *store,
 		"mechanism = ?, adopted_password = ?, credential = ?, "
 		"login = ?, control = ?, reason = ?, attempts = ?, "
 		"error = ?, last_login = ?, next_sync = ? "
-		"WHERE username = ? AND phase = ? AND adopted_password = ? "
+		"WHERE username = ? AND phase = ? AND control = ? "
+		"AND reason = ? AND adopted_password = ? "
 		"AND EXISTS (SELECT 1 FROM migration_account a WHERE "
 		"a.username = migration_job.username AND a.password = ?)");
 	sql_statement_bind_str(stmt, 0, adoption->provider);
@@ -126,8 +128,12 @@ void migration_store_renew(struct migration_store *store,
 	sql_statement_bind_str(stmt, 12, record->username);
 	sql_statement_bind_str(stmt, 13,
 			       migration_phase_to_string(record->phase));
-	sql_statement_bind_str(stmt, 14, record->adopted_password);
-	sql_statement_bind_str(stmt, 15, record->adopted_password);
+	sql_statement_bind_str(stmt, 14,
+			       migration_control_to_string(before->control));
+	sql_statement_bind_str(stmt, 15,
+			       migration_reason_to_string(before->reason));
+	sql_statement_bind_str(stmt, 16, record->adopted_password);
+	sql_statement_bind_str(stmt, 17, record->adopted_password);
 	migration_store_write_decide(write, &stmt);
 
 	/* only if the record has just got this credential */

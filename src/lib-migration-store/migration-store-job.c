@@ -107,6 +107,15 @@ store_records_result(struct sql_result *result, struct store_records *records)
 	store_records_free(records);
 }
 
+void migration_store_query_records(struct migration_store *store,
+				   struct sql_statement **stmt,
+				   migration_store_record_callback_t *callback,
+				   void *context)
+{
+	sql_statement_query(stmt, store_records_result,
+			    store_records_init(store, callback, context));
+}
+
 void migration_store_due(struct migration_store *store, const char *provider,
 			 time_t now, unsigned int limit,
 			 migration_store_record_callback_t *callback,
@@ -133,8 +142,7 @@ void migration_store_due(struct migration_store *store, const char *provider,
 	sql_statement_bind_str(stmt, 3, provider);
 	sql_statement_bind_int64(stmt, 4, now);
 	sql_statement_bind_int64(stmt, 5, limit);
-	sql_statement_query(&stmt, store_records_result,
-			    store_records_init(store, callback, context));
+	migration_store_query_records(store, &stmt, callback, context);
 }
 
 static void store_time_result(struct sql_result *result, struct store_time *req)
@@ -185,6 +193,17 @@ void migration_store_next_due(struct migration_store *store, time_t now,
 	sql_statement_query(&stmt, store_time_result, req);
 }
 
+/* The two values that migration_state_may_sync() does not want. */
+static void store_bind_may_sync(struct sql_statement *stmt, unsigned int idx)
+{
+	sql_statement_bind_str(stmt, idx,
+			       migration_control_to_string(
+				       MIGRATION_CONTROL_PAUSED));
+	sql_statement_bind_str(stmt, idx + 1,
+			       migration_phase_to_string(
+				       MIGRATION_PHASE_FINISHED));
+}
+
 void migration_store_lease(struct migration_store *store,
 			   const struct migration_record *record,
 			   const char *owner, time_t now, time_t until,
@@ -198,7 +217,8 @@ void migration_store_lease(struct migration_store *store,
 		store->db,
 		"UPDATE migration_job SET lease_owner = ?, lease_until = ? "
 		"WHERE username = ? AND lease_until <= ? "
-		"AND phase = ? AND control = ? AND credential = ?");
+		"AND phase = ? AND control = ? AND credential = ? "
+		"AND control <> ? AND phase <> ?");
 	sql_statement_bind_str(stmt, 0, owner);
 	sql_statement_bind_int64(stmt, 1, until);
 	sql_statement_bind_str(stmt, 2, record->username);
@@ -208,6 +228,7 @@ void migration_store_lease(struct migration_store *store,
 	sql_statement_bind_str(stmt, 5,
 			       migration_control_to_string(record->control));
 	sql_statement_bind_str(stmt, 6, record->credential);
+	store_bind_may_sync(stmt, 7);
 	migration_store_write_decide(write, &stmt);
 	migration_store_write_commit(&write);
 }
@@ -227,20 +248,23 @@ void migration_store_progress(struct migration_store *store,
 		store->db,
 		"UPDATE migration_job SET messages_done = ?, "
 		"messages_total = ?, bytes_done = ?, lease_until = ? "
-		"WHERE username = ? AND lease_owner = ?");
+		"WHERE username = ? AND lease_owner = ? "
+		"AND control <> ? AND phase <> ?");
 	sql_statement_bind_int64(stmt, 0, record->messages_done);
 	sql_statement_bind_int64(stmt, 1, record->messages_total);
 	sql_statement_bind_int64(stmt, 2, record->bytes_done);
 	sql_statement_bind_int64(stmt, 3, record->lease_until);
 	sql_statement_bind_str(stmt, 4, record->username);
 	sql_statement_bind_str(stmt, 5, record->lease_owner);
+	store_bind_may_sync(stmt, 6);
 	migration_store_write_decide(write, &stmt);
 	migration_store_write_commit(&write);
 }
 
 void migration_store_finish_sync(
-	struct migration_store *store, const struct migration_record *record,
-	const char *owner, const struct migration_mailbox_changes *changes,
+	struct migration_store *store, const struct migration_record *before,
+	const struct migration_record *record, const char *owner,
+	const struct migration_mailbox_changes *changes,
 	migration_store_callback_t *callback, void *context)
 {
 	struct migration_record leased = *record;
@@ -256,8 +280,10 @@ void migration_store_finish_sync(
 		"UPDATE migration_job SET phase = ?, control = ?, "
 		"reason = ?, attempts = ?, error = ?, last_sync = ?, "
 		"next_sync = ?, messages_done = ?, messages_total = ?, "
-		"bytes_done = ?, lease_owner = '', lease_until = 0 "
-		"WHERE username = ? AND lease_owner = ?");
+		"bytes_done = ?, credential = ?, finish_wanted = ?, "
+		"following_since = ?, lease_owner = '', lease_until = 0 "
+		"WHERE username = ? AND lease_owner = ? AND phase = ? "
+		"AND control = ? AND finish_wanted = ? AND credential = ?");
 	sql_statement_bind_str(stmt, 0,
 			       migration_phase_to_string(record->phase));
 	sql_statement_bind_str(stmt, 1,
@@ -271,10 +297,21 @@ void migration_store_finish_sync(
 	sql_statement_bind_int64(stmt, 7, record->messages_done);
 	sql_statement_bind_int64(stmt, 8, record->messages_total);
 	sql_statement_bind_int64(stmt, 9, record->bytes_done);
-	sql_statement_bind_str(stmt, 10, record->username);
-	sql_statement_bind_str(stmt, 11, owner);
+	sql_statement_bind_str(stmt, 10, record->credential);
+	sql_statement_bind_int64(stmt, 11, record->finish_wanted ? 1 : 0);
+	sql_statement_bind_int64(stmt, 12, record->following_since);
+	sql_statement_bind_str(stmt, 13, record->username);
+	sql_statement_bind_str(stmt, 14, owner);
+	sql_statement_bind_str(stmt, 15,
+			       migration_phase_to_string(before->phase));
+	sql_statement_bind_str(stmt, 16,
+			       migration_control_to_string(before->control));
+	sql_statement_bind_int64(stmt, 17, before->finish_wanted ? 1 : 0);
+	sql_statement_bind_str(stmt, 18, before->credential);
 	migration_store_write_decide(write, &stmt);
 	migration_store_write_commit(&write);
+	if (*record->credential == '\0')
+		store->scrub_wanted = TRUE;
 }
 
 void migration_store_drop_leases(struct migration_store *store,

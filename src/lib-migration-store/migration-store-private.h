@@ -13,6 +13,8 @@ struct migration_store {
 	bool create;
 	/* SQLite only, NULL otherwise */
 	char *sqlite_path;
+	/* a credential was destroyed since the last migration_store_scrub() */
+	bool scrub_wanted;
 };
 
 /* A transaction of statements with the rows that the last compare-and-set in
@@ -59,12 +61,19 @@ void migration_store_delete_mailboxes(struct migration_store_write *write,
 	"j.control, j.reason, a.password, j.adopted_password, j.credential, " \
 	"j.login, j.attempts, j.error, j.created, j.last_login, j.last_sync, " \
 	"j.next_sync, j.messages_done, j.messages_total, j.bytes_done, " \
-	"j.lease_owner, j.lease_until, a.enabled"
+	"j.lease_owner, j.lease_until, a.enabled, j.finish_wanted, " \
+	"j.following_since"
 
 /* Reads the current row into record, allocated from the data stack. Returns
    0, or -1 if the row is not one of ours. */
 int migration_store_read_record(struct sql_result *result,
 				struct migration_record *record_r,
 				const char **error_r);
+/* Runs a statement that selects MIGRATION_RECORD_COLUMNS; all rows are read
+   before the first callback. */
+void migration_store_query_records(struct migration_store *store,
+				   struct sql_statement **stmt,
+				   migration_store_record_callback_t *callback,
+				   void *context);
 
 #endif

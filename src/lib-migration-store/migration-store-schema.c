@@ -83,9 +83,24 @@ static const char *const schema_step_2[] = {
 	NULL
 };
 
+static const char *const schema_step_3[] = {
+	"ALTER TABLE migration_job"
+	" ADD COLUMN finish_wanted INTEGER NOT NULL DEFAULT 0",
+	"ALTER TABLE migration_job"
+	" ADD COLUMN following_since BIGINT NOT NULL DEFAULT 0",
+	/* so far nothing is synced after that */
+	"UPDATE migration_job SET following_since = last_sync"
+	" WHERE phase = 'following'",
+	"CREATE INDEX migration_job_finish"
+	" ON migration_job (provider, phase, control, following_since)",
+
+	NULL
+};
+
 static const char *const *const schema_steps[] = {
 	schema_step_1,
 	schema_step_2,
+	schema_step_3,
 };
 
 struct store_open {

@@ -165,11 +165,13 @@ int migration_store_read_record(struct sql_result *result,
 		TOTAL,
 		BYTES,
 		LEASE_UNTIL,
+		FINISH_WANTED,
+		FOLLOWING_SINCE,
 		NUMBER_COUNT
 	};
-	static const unsigned int number_columns[NUMBER_COUNT] = { 11, 13, 14,
-								   15, 16, 17,
-								   18, 19, 21 };
+	static const unsigned int number_columns[NUMBER_COUNT] = {
+		11, 13, 14, 15, 16, 17, 18, 19, 21, 23, 24
+	};
 	uint64_t numbers[NUMBER_COUNT];
 	unsigned int i;
 
@@ -214,6 +216,8 @@ int migration_store_read_record(struct sql_result *result,
 	record_r->messages_total = numbers[TOTAL];
 	record_r->bytes_done = numbers[BYTES];
 	record_r->lease_until = numbers[LEASE_UNTIL];
+	record_r->finish_wanted = numbers[FINISH_WANTED] != 0;
+	record_r->following_since = numbers[FOLLOWING_SINCE];
 	return 0;
 }
 

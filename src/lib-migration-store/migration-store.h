@@ -97,8 +97,10 @@ void migration_store_adopt(struct migration_store *store,
 			   void *context);
 /* Writes new password, credential, mechanism and provider into an unfinished
    record and into its account. record is what migration_state_renewed() made
-   of the record that was looked up; 0 if account or record changed since. */
+   of before, the record that was looked up; 0 if account or record changed
+   since. */
 void migration_store_renew(struct migration_store *store,
+			   const struct migration_record *before,
 			   const struct migration_record *record,
 			   const struct migration_adoption *adoption,
 			   migration_store_callback_t *callback, void *context);
@@ -117,26 +119,58 @@ void migration_store_next_due(struct migration_store *store, time_t now,
 			      migration_store_time_callback_t *callback,
 			      void *context);
 
-/* Takes the job for owner until the given time, if nobody has it and its phase,
-   control and credential still are those of record. */
+/* Takes the job for owner until the given time, if nobody has it, its phase,
+   control and credential still are those of record, and it is neither paused
+   nor finished. */
 void migration_store_lease(struct migration_store *store,
 			   const struct migration_record *record,
 			   const char *owner, time_t now, time_t until,
 			   migration_store_callback_t *callback, void *context);
 /* Writes progress, also of the mailboxes that have changed (NULL = none), and
-   extends the lease of owner. */
+   extends the lease of owner. 0 also if the record was paused, finished or
+   deleted meanwhile: the sync must stop. */
 void migration_store_progress(struct migration_store *store,
 			      const struct migration_record *record,
 			      const struct migration_mailbox_changes *changes,
 			      migration_store_callback_t *callback,
 			      void *context);
-/* Writes the whole state of record if owner still holds the lease, as
-   migration_state_sync_finished() left it, and the mailboxes that have changed
-   (NULL = none). */
+/* Writes the whole state of record as migration_state_sync_finished() made it
+   of before, the record that was looked up, and the mailboxes that have changed
+   (NULL = none); 0 if owner does not hold the lease any longer, or if phase,
+   control, a wanted finish or the credential have changed since. */
 void migration_store_finish_sync(
-	struct migration_store *store, const struct migration_record *record,
-	const char *owner, const struct migration_mailbox_changes *changes,
+	struct migration_store *store, const struct migration_record *before,
+	const struct migration_record *record, const char *owner,
+	const struct migration_mailbox_changes *changes,
 	migration_store_callback_t *callback, void *context);
+
+/* Writes what migration_state_command() or the rule about an end by itself made
+   of before, the record that was looked up; 0 if it has changed since. If the
+   record may not be synced any longer, whoever syncs it loses the lease. */
+void migration_store_control(struct migration_store *store,
+			     const struct migration_record *before,
+			     const struct migration_record *record,
+			     migration_store_callback_t *callback,
+			     void *context);
+/* Forgets the record with its credential, and the account as well if
+   with_account is set; 0 if there was nothing of what is to be forgotten. */
+void migration_store_delete(struct migration_store *store, const char *username,
+			    bool with_account,
+			    migration_store_callback_t *callback,
+			    void *context);
+/* Calls back once for each record of the provider that ends by itself now
+   (migration_state_finish_is_due()), at most limit of them, then with NULL.
+   before is from migration_state_finish_before(). */
+void migration_store_finish_due(struct migration_store *store,
+				const char *provider, time_t before, time_t now,
+				unsigned int limit,
+				migration_store_record_callback_t *callback,
+				void *context);
+
+/* From time to time: lets nothing remain of credentials that were destroyed
+   since. SQLite keeps what was overwritten in its write-ahead log; other
+   databases are left to themselves. */
+void migration_store_scrub(struct migration_store *store);
 
 /* Leases of this owner are left from a process that died: drops them. ret is
    1 or -1. */

@@ -69,7 +69,9 @@
    be empty. received: what has come to this worker; waiting: how many of these
    are not saved yet. */
 #define MIGRATION_VERB_PROGRESS "PROGRESS"
-/* FINISHED <outcome> <messages done> <messages total> <bytes done> <error> */
+/* FINISHED <outcome> <messages done> <messages total> <bytes done> <error>
+            <retry after secs>
+   retry after: what the provider asked for, 0 = nothing. */
 #define MIGRATION_VERB_FINISHED "FINISHED"
 
 /* --- doveadm asks the queue --- */
@@ -79,8 +81,8 @@
             <mailbox> <its messages done> <its messages total>
             <messages waiting>
             <messages per 1000 secs> <bytes per sec> <remaining secs>
-   (the last three are 0 while they are unknown) and one FINISHED as above, or
-   by REFUSED <exit code> <text> */
+   (the last three are 0 while they are unknown) and one FINISHED as above but
+   without its last argument, or by REFUSED <exit code> <text> */
 #define MIGRATION_VERB_REFUSED "REFUSED"
 /* RATE <username>: answered by RATE <messages per 1000 secs> <bytes per sec>
    <remaining secs>, each 0 if it is unknown or no worker of this queue syncs
@@ -88,5 +90,13 @@
 #define MIGRATION_VERB_RATE "RATE"
 /* STATUS: answered by STATUS <workers busy> <workers at most> <up since> */
 #define MIGRATION_VERB_STATUS "STATUS"
+/* CONTROL pause|resume|retry|finish|delete <username> ["account"]: answered by
+   CONTROLLED or, if nothing could be done, by REFUSED. With delete, "account"
+   deletes the account as well. */
+#define MIGRATION_VERB_CONTROL "CONTROL"
+#define MIGRATION_WORD_ACCOUNT "account"
+/* CONTROLLED changed|unchanged <state> <text>: what people see now, "deleted"
+   after delete. The text says what that means and may be empty. */
+#define MIGRATION_VERB_CONTROLLED "CONTROLLED"
 
 #endif

@@ -64,8 +64,14 @@ struct migration_record {
 	/* What failed last and what happens next, for people; may be empty. */
 	const char *error;
 
+	/* An administrator wants it finished as soon as the first full sync is
+	   done. */
+	bool finish_wanted;
+
 	/* UNIX timestamps, 0 = never */
 	time_t created, last_login, last_sync, next_sync;
+	/* When the first full sync was done. */
+	time_t following_since;
 
 	unsigned int messages_done, messages_total;
 	uint64_t bytes_done;

@@ -4,9 +4,11 @@
 #include "array.h"
 #include "buffer.h"
 #include "settings-parser.h"
+#include "migration-date.h"
 #include "migration-exclude.h"
 #include "migration-provider.h"
 #include "migration-settings.h"
+#include "migration-state.h"
 
 #include <ctype.h>
 #include <stddef.h>
@@ -215,8 +217,6 @@ check_provider_not_yet(const struct migration_provider_settings *set,
 			     error_r) &&
 	       check_not_yet(where, "pop3_ssl",
 			     strcmp(set->pop3_ssl, "pop3s") == 0, error_r) &&
-	       check_not_yet(where, "finish_at", *set->finish_at == '\0',
-			     error_r) &&
 	       check_login(where, "login", set->login, error_r);
 }
 
@@ -241,6 +241,21 @@ static bool check_provider_names(const struct migration_provider_settings *set,
 		return FALSE;
 	}
 	return TRUE;
+}
+
+static bool check_finish_at(const struct migration_provider_settings *set,
+			    const char *where, const char **error_r)
+{
+	time_t at;
+
+	if (*set->finish_at == '\0' ||
+	    migration_date_parse(set->finish_at, &at) == 0)
+		return TRUE;
+	*error_r = t_strdup_printf(
+		"%sfinish_at: '%s' is not a date like 2030-01-31, "
+		"2030-01-31 12:00 or 2030-01-31T12:00:00+01:00",
+		where, set->finish_at);
+	return FALSE;
 }
 
 static bool
@@ -279,6 +294,7 @@ migration_provider_settings_check(void *_set, pool_t pool ATTR_UNUSED,
 		return FALSE;
 	}
 	return check_provider_names(set, where, error_r) &&
+	       check_finish_at(set, where, error_r) &&
 	       check_provider_not_yet(set, where, error_r);
 }
 
@@ -290,8 +306,6 @@ static bool check_settings_not_yet(const struct migration_settings *set,
 			     error_r) &&
 	       check_not_yet("", "migration_interval",
 			     set->migration_interval == 60 * 60, error_r) &&
-	       check_not_yet("", "migration_finish_after",
-			     set->migration_finish_after == 0, error_r) &&
 	       check_not_yet("", "migration_switch_timeout",
 			     set->migration_switch_timeout == 30, error_r) &&
 	       check_not_yet("", "migration_quota",
@@ -374,4 +388,17 @@ migration_settings_get_login(const struct migration_settings *set,
 {
 	return *provider->login != '\0' ? provider->login :
 					  set->migration_login;
+}
+
+void migration_settings_get_finish(
+	const struct migration_settings *set,
+	const struct migration_provider_settings *provider,
+	struct migration_finish_settings *finish_r)
+{
+	i_zero(finish_r);
+	finish_r->after_secs = set->migration_finish_after;
+	/* the settings were checked */
+	if (*provider->finish_at != '\0' &&
+	    migration_date_parse(provider->finish_at, &finish_r->at) < 0)
+		finish_r->at = 0;
 }

@@ -13,6 +13,8 @@
 #include "array.h"
 #include "net.h"
 
+struct migration_finish_settings;
+
 struct migration_provider_settings {
 	/* The block's title. */
 	const char *name;
@@ -41,6 +43,7 @@ struct migration_provider_settings {
 	const char *pop3_ssl;
 	/* Empty = migration_login */
 	const char *login;
+	/* As migration_date_parse() takes it, empty = never */
 	const char *finish_at;
 };
 ARRAY_DEFINE_TYPE(migration_provider_settings,
@@ -85,5 +88,10 @@ migration_settings_find_provider(const struct migration_settings *set,
 const char *
 migration_settings_get_login(const struct migration_settings *set,
 			     const struct migration_provider_settings *provider);
+/* When migrations from this provider end by themselves. */
+void migration_settings_get_finish(
+	const struct migration_settings *set,
+	const struct migration_provider_settings *provider,
+	struct migration_finish_settings *finish_r);
 
 #endif

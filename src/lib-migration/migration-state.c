@@ -1,6 +1,7 @@
 /* Copyright (c) 2026 dovecot-migration authors, see the included COPYING file */
 
 #include "lib.h"
+#include "time-util.h"
 #include "migration-retry.h"
 #include "migration-state.h"
 
@@ -38,9 +39,18 @@ static const char *const outcome_names[] = {
 	[MIGRATION_OUTCOME_DONE] = "done",
 	[MIGRATION_OUTCOME_TEMPORARY] = "temporary",
 	[MIGRATION_OUTCOME_PASSWORD] = "password",
+	[MIGRATION_OUTCOME_ACCOUNT] = "account",
 	[MIGRATION_OUTCOME_CREDENTIAL] = "credential",
 	[MIGRATION_OUTCOME_PROVIDER] = "provider",
 	[MIGRATION_OUTCOME_LOCAL] = "local",
+};
+
+static const char *const command_names[] = {
+	[MIGRATION_COMMAND_PAUSE] = "pause",
+	[MIGRATION_COMMAND_RESUME] = "resume",
+	[MIGRATION_COMMAND_RETRY] = "retry",
+	[MIGRATION_COMMAND_FINISH] = "finish",
+	[MIGRATION_COMMAND_DELETE] = "delete",
 };
 
 static int name_find(const char *const *names, unsigned int count,
@@ -79,6 +89,7 @@ NAME_FUNCTIONS(control)
 NAME_FUNCTIONS(reason)
 NAME_FUNCTIONS(state)
 NAME_FUNCTIONS(outcome)
+NAME_FUNCTIONS(command)
 
 enum migration_state
 migration_state(const struct migration_record *record, time_t now)
@@ -116,52 +127,105 @@ bool migration_state_is_due(const struct migration_record *record, time_t now,
 	       record->next_sync <= now;
 }
 
+bool migration_state_may_sync(const struct migration_record *record)
+{
+	return record->phase != MIGRATION_PHASE_FINISHED &&
+	       record->control != MIGRATION_CONTROL_PAUSED;
+}
+
+static void record_drop_lease(struct migration_record *record)
+{
+	record->lease_owner = "";
+	record->lease_until = 0;
+}
+
 static void
 record_block(struct migration_record *record, enum migration_reason reason)
 {
+	/* an administrator has the last word */
+	if (record->control == MIGRATION_CONTROL_PAUSED)
+		return;
 	record->control = MIGRATION_CONTROL_BLOCKED;
 	record->reason = reason;
 	record->next_sync = 0;
 }
 
+/* Whatever was wrong is over or may be over. */
+static void record_go_on(struct migration_record *record, time_t now)
+{
+	record->control = MIGRATION_CONTROL_ACTIVE;
+	record->reason = MIGRATION_REASON_NONE;
+	record->attempts = 0;
+	record->error = "";
+	record->next_sync = now;
+}
+
+static void record_finish(struct migration_record *record)
+{
+	record->phase = MIGRATION_PHASE_FINISHED;
+	record_go_on(record, 0);
+	record->finish_wanted = FALSE;
+	record->credential = "";
+	record_drop_lease(record);
+}
+
+static void record_sync_done(struct migration_record *record, time_t now)
+{
+	if (record->phase == MIGRATION_PHASE_INITIAL) {
+		record->phase = MIGRATION_PHASE_FOLLOWING;
+		record->following_since = now;
+	}
+	if (record->control == MIGRATION_CONTROL_BLOCKED)
+		record->control = MIGRATION_CONTROL_ACTIVE;
+	record->reason = MIGRATION_REASON_NONE;
+	record->attempts = 0;
+	record->error = "";
+	record->last_sync = now;
+	record->next_sync = 0;
+	if (record->finish_wanted &&
+	    record->control != MIGRATION_CONTROL_PAUSED)
+		record_finish(record);
+}
+
 void migration_state_sync_finished(struct migration_record *record,
-				   enum migration_outcome outcome,
-				   bool credential_current, const char *error,
+				   const struct migration_sync_result *result,
 				   time_t now,
 				   const struct migration_retry_settings *set,
 				   uint32_t random)
 {
-	record->lease_owner = "";
-	record->lease_until = 0;
-	record->error = error;
+	unsigned int wait_secs;
 
-	switch (outcome) {
+	record_drop_lease(record);
+	if (record->phase == MIGRATION_PHASE_FINISHED)
+		return;
+	record->error = result->error;
+
+	switch (result->outcome) {
 	case MIGRATION_OUTCOME_DONE:
-		if (record->phase == MIGRATION_PHASE_INITIAL)
-			record->phase = MIGRATION_PHASE_FOLLOWING;
-		if (record->control == MIGRATION_CONTROL_BLOCKED)
-			record->control = MIGRATION_CONTROL_ACTIVE;
-		record->reason = MIGRATION_REASON_NONE;
-		record->attempts = 0;
-		record->error = "";
-		record->last_sync = now;
-		record->next_sync = 0;
+		record_sync_done(record, now);
 		return;
 	case MIGRATION_OUTCOME_TEMPORARY:
 		record->attempts++;
-		record->next_sync =
-			now + migration_retry_delay_secs(record->attempts,
-							 set->min_secs,
-							 set->max_secs, random);
+		wait_secs = result->retry_after_secs;
+		if (wait_secs == 0) {
+			wait_secs = migration_retry_delay_secs(record->attempts,
+							       set->min_secs,
+							       set->max_secs,
+							       random);
+		}
+		record->next_sync = now + wait_secs;
 		return;
 	case MIGRATION_OUTCOME_PASSWORD:
+	case MIGRATION_OUTCOME_ACCOUNT:
 	case MIGRATION_OUTCOME_CREDENTIAL:
 		/* the user's next good login brings a new one, unless it has
 		   already done so during the sync */
-		if (!credential_current)
+		if (!result->credential_current)
 			record->next_sync = now;
-		else if (outcome == MIGRATION_OUTCOME_PASSWORD)
+		else if (result->outcome == MIGRATION_OUTCOME_PASSWORD)
 			record_block(record, MIGRATION_REASON_PASSWORD);
+		else if (result->outcome == MIGRATION_OUTCOME_ACCOUNT)
+			record_block(record, MIGRATION_REASON_ACCOUNT);
 		else
 			record_block(record, MIGRATION_REASON_LOCAL);
 		return;
@@ -175,24 +239,159 @@ void migration_state_sync_finished(struct migration_record *record,
 	i_unreached();
 }
 
+enum migration_change
+migration_state_pause(struct migration_record *record, const char **text_r)
+{
+	*text_r = "";
+	if (record->phase == MIGRATION_PHASE_FINISHED) {
+		*text_r = "the migration is finished";
+		return MIGRATION_CHANGE_REFUSED;
+	}
+	if (record->control == MIGRATION_CONTROL_PAUSED)
+		return MIGRATION_CHANGE_NONE;
+	record->control = MIGRATION_CONTROL_PAUSED;
+	record->reason = MIGRATION_REASON_NONE;
+	record->next_sync = 0;
+	record_drop_lease(record);
+	return MIGRATION_CHANGE_DONE;
+}
+
+enum migration_change migration_state_resume(struct migration_record *record,
+					     time_t now, const char **text_r)
+{
+	*text_r = "";
+	if (record->phase == MIGRATION_PHASE_FINISHED) {
+		*text_r = "the migration is finished";
+		return MIGRATION_CHANGE_REFUSED;
+	}
+	switch (record->control) {
+	case MIGRATION_CONTROL_ACTIVE:
+		return MIGRATION_CHANGE_NONE;
+	case MIGRATION_CONTROL_BLOCKED:
+		*text_r = "it is not paused but blocked: see retry";
+		return MIGRATION_CHANGE_NONE;
+	case MIGRATION_CONTROL_PAUSED:
+		break;
+	}
+	record->control = MIGRATION_CONTROL_ACTIVE;
+	record->next_sync = now;
+	/* the wish of somebody who came before the pause */
+	if (record->finish_wanted && record->phase == MIGRATION_PHASE_FOLLOWING)
+		record_finish(record);
+	return MIGRATION_CHANGE_DONE;
+}
+
+enum migration_change migration_state_retry(struct migration_record *record,
+					    time_t now, const char **text_r)
+{
+	*text_r = "";
+	if (record->phase == MIGRATION_PHASE_FINISHED) {
+		*text_r = "the migration is finished";
+		return MIGRATION_CHANGE_REFUSED;
+	}
+	if (record->control == MIGRATION_CONTROL_PAUSED) {
+		*text_r = "the migration is paused: resume it";
+		return MIGRATION_CHANGE_REFUSED;
+	}
+	if (record->control == MIGRATION_CONTROL_ACTIVE &&
+	    record->attempts == 0)
+		return MIGRATION_CHANGE_NONE;
+	record_go_on(record, now);
+	return MIGRATION_CHANGE_DONE;
+}
+
+enum migration_change
+migration_state_finish(struct migration_record *record, const char **text_r)
+{
+	*text_r = "";
+	switch (record->phase) {
+	case MIGRATION_PHASE_FINISHED:
+		return MIGRATION_CHANGE_NONE;
+	case MIGRATION_PHASE_INITIAL:
+		*text_r = "ends as soon as the first full sync is done";
+		if (record->finish_wanted)
+			return MIGRATION_CHANGE_NONE;
+		record->finish_wanted = TRUE;
+		return MIGRATION_CHANGE_DONE;
+	case MIGRATION_PHASE_FOLLOWING:
+		*text_r = t_strdup_printf(
+			"what has arrived at the provider since %s is not "
+			"fetched",
+			t_strflocaltime("%Y-%m-%d %H:%M:%S",
+					record->last_sync));
+		record_finish(record);
+		return MIGRATION_CHANGE_DONE;
+	}
+	i_unreached();
+}
+
+enum migration_change migration_state_command(struct migration_record *record,
+					      enum migration_command command,
+					      time_t now, const char **text_r)
+{
+	switch (command) {
+	case MIGRATION_COMMAND_PAUSE:
+		return migration_state_pause(record, text_r);
+	case MIGRATION_COMMAND_RESUME:
+		return migration_state_resume(record, now, text_r);
+	case MIGRATION_COMMAND_RETRY:
+		return migration_state_retry(record, now, text_r);
+	case MIGRATION_COMMAND_FINISH:
+		return migration_state_finish(record, text_r);
+	case MIGRATION_COMMAND_DELETE:
+		*text_r = "";
+		return MIGRATION_CHANGE_DONE;
+	}
+	i_unreached();
+}
+
+time_t
+migration_state_finish_before(const struct migration_finish_settings *set,
+			      time_t now)
+{
+	if (set->at != 0 && set->at <= now)
+		return now;
+	return set->after_secs == 0 ? 0 : now - (time_t)set->after_secs;
+}
+
+bool migration_state_finish_is_due(const struct migration_record *record,
+				   const struct migration_finish_settings *set,
+				   time_t now)
+{
+	time_t before = migration_state_finish_before(set, now);
+
+	return record->phase == MIGRATION_PHASE_FOLLOWING &&
+	       record->control != MIGRATION_CONTROL_PAUSED && before != 0 &&
+	       record->following_since <= before && record->lease_until <= now;
+}
+
+time_t migration_state_finish_time(const struct migration_record *record,
+				   const struct migration_finish_settings *set)
+{
+	time_t after = 0;
+
+	if (record->phase != MIGRATION_PHASE_FOLLOWING ||
+	    record->control == MIGRATION_CONTROL_PAUSED)
+		return 0;
+	if (set->after_secs != 0)
+		after = record->following_since + (time_t)set->after_secs;
+	if (set->at != 0 && (after == 0 || set->at < after))
+		return set->at;
+	return after;
+}
+
 bool migration_state_wants_renewal(const struct migration_record *record)
 {
 	return record->control == MIGRATION_CONTROL_BLOCKED &&
-	       record->reason == MIGRATION_REASON_LOCAL;
+	       (record->reason == MIGRATION_REASON_PASSWORD ||
+		record->reason == MIGRATION_REASON_LOCAL);
 }
 
 void migration_state_renewed(struct migration_record *record, time_t now)
 {
 	record->last_login = now;
-	if (record->control != MIGRATION_CONTROL_BLOCKED ||
-	    (record->reason != MIGRATION_REASON_PASSWORD &&
-	     record->reason != MIGRATION_REASON_LOCAL))
-		return;
-	record->control = MIGRATION_CONTROL_ACTIVE;
-	record->reason = MIGRATION_REASON_NONE;
-	record->attempts = 0;
-	record->error = "";
-	record->next_sync = now;
+	if (migration_state_wants_renewal(record))
+		record_go_on(record, now);
 }
 
 unsigned int migration_record_progress(const struct migration_record *record)

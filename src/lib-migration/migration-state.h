@@ -25,6 +25,8 @@ enum migration_outcome {
 	MIGRATION_OUTCOME_TEMPORARY,
 	/* The provider refuses the stored password. */
 	MIGRATION_OUTCOME_PASSWORD,
+	/* The account is gone or disabled, at the provider or here. */
+	MIGRATION_OUTCOME_ACCOUNT,
 	/* The sealed password cannot be opened: key lost or box changed. Our
 	   fault, but the user's next good login repairs it. */
 	MIGRATION_OUTCOME_CREDENTIAL,
@@ -38,11 +40,49 @@ struct migration_retry_settings {
 	unsigned int min_secs, max_secs;
 };
 
+/* How a sync ended, for migration_state_sync_finished(). */
+struct migration_sync_result {
+	enum migration_outcome outcome;
+	/* The credential that the worker used is still the record's; a newer
+	   one is tried at once. */
+	bool credential_current;
+	/* For people and kept; ignored with MIGRATION_OUTCOME_DONE. */
+	const char *error;
+	/* What the provider asked for, 0 = nothing. */
+	unsigned int retry_after_secs;
+};
+
+/* What an administrator can ask for. */
+enum migration_command {
+	MIGRATION_COMMAND_PAUSE,
+	MIGRATION_COMMAND_RESUME,
+	MIGRATION_COMMAND_RETRY,
+	MIGRATION_COMMAND_FINISH,
+	MIGRATION_COMMAND_DELETE,
+};
+
+/* What became of it. */
+enum migration_change {
+	MIGRATION_CHANGE_REFUSED = -1,
+	/* It was so already. */
+	MIGRATION_CHANGE_NONE = 0,
+	MIGRATION_CHANGE_DONE = 1,
+};
+
+/* When migrations end by themselves; 0 = never. */
+struct migration_finish_settings {
+	/* Seconds after following has begun. */
+	unsigned int after_secs;
+	/* UNIX timestamp of the provider's end. */
+	time_t at;
+};
+
 const char *migration_phase_to_string(enum migration_phase phase);
 const char *migration_control_to_string(enum migration_control control);
 const char *migration_reason_to_string(enum migration_reason reason);
 const char *migration_state_to_string(enum migration_state state);
 const char *migration_outcome_to_string(enum migration_outcome outcome);
+const char *migration_command_to_string(enum migration_command command);
 
 /* Return 0, or -1 if the name is unknown. */
 int migration_phase_parse(const char *str, enum migration_phase *phase_r);
@@ -50,6 +90,7 @@ int migration_control_parse(const char *str, enum migration_control *control_r);
 int migration_reason_parse(const char *str, enum migration_reason *reason_r);
 int migration_state_parse(const char *str, enum migration_state *state_r);
 int migration_outcome_parse(const char *str, enum migration_outcome *outcome_r);
+int migration_command_parse(const char *str, enum migration_command *command_r);
 
 enum migration_state
 migration_state(const struct migration_record *record, time_t now);
@@ -59,16 +100,48 @@ migration_state(const struct migration_record *record, time_t now);
 bool migration_state_is_due(const struct migration_record *record, time_t now,
 			    bool force);
 
+/* TRUE if a sync that runs may go on: nobody has paused or finished it. */
+bool migration_state_may_sync(const struct migration_record *record);
+
 /* A sync has ended: changes phase, control, reason, attempts, error and times,
-   and gives the lease back. error is for people and is kept; it is ignored
-   with MIGRATION_OUTCOME_DONE. credential_current: the credential that the
-   worker used is still the record's; a newer one is tried at once. */
+   and gives the lease back. What was paused meanwhile stays paused, what was
+   finished is left alone. */
 void migration_state_sync_finished(struct migration_record *record,
-				   enum migration_outcome outcome,
-				   bool credential_current, const char *error,
+				   const struct migration_sync_result *result,
 				   time_t now,
 				   const struct migration_retry_settings *set,
 				   uint32_t random);
+
+/* What an administrator asks for. text_r is for people: why it was refused or
+   what it means; it may be empty. Only with MIGRATION_CHANGE_DONE the record
+   has changed. A pause and a finish give the lease back, so that a sync that
+   runs stops: migration_state_may_sync() says so. */
+enum migration_change
+migration_state_pause(struct migration_record *record, const char **text_r);
+enum migration_change migration_state_resume(struct migration_record *record,
+					     time_t now, const char **text_r);
+enum migration_change migration_state_retry(struct migration_record *record,
+					    time_t now, const char **text_r);
+enum migration_change
+migration_state_finish(struct migration_record *record, const char **text_r);
+/* The rule of the command. MIGRATION_COMMAND_DELETE is always done, and it is
+   the caller who deletes. */
+enum migration_change migration_state_command(struct migration_record *record,
+					      enum migration_command command,
+					      time_t now, const char **text_r);
+
+/* Who has been following since then or longer is finished now; 0 = nobody
+   is. */
+time_t
+migration_state_finish_before(const struct migration_finish_settings *set,
+			      time_t now);
+/* TRUE if the record ends by itself now. */
+bool migration_state_finish_is_due(const struct migration_record *record,
+				   const struct migration_finish_settings *set,
+				   time_t now);
+/* When it will end by itself, 0 = not as things are. */
+time_t migration_state_finish_time(const struct migration_record *record,
+				   const struct migration_finish_settings *set);
 
 /* TRUE if a login with the password that is known here already should still be
    confirmed by the provider, because the sealed one may be unusable or the

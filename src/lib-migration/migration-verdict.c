@@ -33,6 +33,11 @@ enum migration_verdict migration_verdict_login_no(const char *code)
 	return MIGRATION_VERDICT_PASSWORD;
 }
 
+bool migration_verdict_is_account(const char *code)
+{
+	return code != NULL && strcasecmp(code, "AUTHORIZATIONFAILED") == 0;
+}
+
 enum migration_verdict
 migration_verdict(const struct migration_contact *contact)
 {

@@ -72,6 +72,11 @@ migration_verdict(const struct migration_contact *contact);
 /* The part of the rule for a tagged NO with this code (NULL = none). */
 enum migration_verdict migration_verdict_login_no(const char *code);
 
+/* TRUE if a tagged NO with this code says that the user is known but not, or no
+   longer, allowed in: gone or disabled. Its verdict is that of a refused
+   password, which is what the user is told; the worker tells them apart. */
+bool migration_verdict_is_account(const char *code);
+
 /* For logs, e.g. "wrong password". */
 const char *migration_verdict_to_string(enum migration_verdict verdict);
 /* For logs, e.g. "certificate or host name is wrong". */

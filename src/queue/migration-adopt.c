@@ -89,7 +89,7 @@ static void adopt_looked(enum migration_store_found found,
 	adopt->phase = record->phase;
 	renewed = *record;
 	migration_state_renewed(&renewed, ioloop_time);
-	migration_store_renew(adopt->store, &renewed, &adopt->adoption,
+	migration_store_renew(adopt->store, record, &renewed, &adopt->adoption,
 			      adopt_written, adopt);
 }
 

@@ -7,6 +7,7 @@
 #include "str.h"
 #include "strescape.h"
 #include "master-service.h"
+#include "migration-control.h"
 #include "migration-job.h"
 #include "migration-limits.h"
 #include "migration-protocol.h"
@@ -19,7 +20,7 @@
 struct migration_doveadm_connection {
 	struct connection conn;
 	struct migration_queue *queue;
-	/* the connection itself and a lookup on its way */
+	/* the connection itself and what the database still answers */
 	int refcount;
 	struct migration_job *watched;
 };
@@ -194,6 +195,45 @@ static int doveadm_input_sync(struct migration_doveadm_connection *conn,
 	return 1;
 }
 
+static void
+doveadm_controlled(const struct migration_control_result *result, void *context)
+{
+	struct migration_doveadm_connection *conn = context;
+	const char *const args[] = { result->change == MIGRATION_CHANGE_DONE ?
+					     "changed" :
+					     "unchanged",
+				     result->state, result->text, NULL };
+
+	if (result->change == MIGRATION_CHANGE_REFUSED)
+		doveadm_refuse(conn, result->exit_code, result->text);
+	else
+		doveadm_send(conn, MIGRATION_VERB_CONTROLLED, args);
+	doveadm_connection_unref(conn);
+}
+
+static int doveadm_input_control(struct migration_doveadm_connection *conn,
+				 const char *const *args)
+{
+	enum migration_command command;
+	unsigned int count = str_array_length(args);
+	const char *error;
+
+	if (count < 2 || count > 3 ||
+	    migration_command_parse(args[0], &command) < 0 ||
+	    (count == 3 && (command != MIGRATION_COMMAND_DELETE ||
+			    strcmp(args[2], MIGRATION_WORD_ACCOUNT) != 0)))
+		return -1;
+	error = migration_queue_get_error(conn->queue);
+	if (error != NULL) {
+		doveadm_refuse(conn, EX_TEMPFAIL, error);
+		return 1;
+	}
+	conn->refcount++;
+	migration_control(conn->queue, command, args[1], count == 3,
+			  conn->conn.event, doveadm_controlled, conn);
+	return 1;
+}
+
 static int doveadm_input_status(struct migration_doveadm_connection *conn)
 {
 	struct migration_queue_status status;
@@ -237,6 +277,8 @@ static int doveadm_input_args(struct connection *_conn, const char *const *args)
 		ret = doveadm_input_status(conn);
 	else if (strcmp(args[0], MIGRATION_VERB_RATE) == 0)
 		ret = doveadm_input_rate(conn, args + 1);
+	else if (strcmp(args[0], MIGRATION_VERB_CONTROL) == 0)
+		ret = doveadm_input_control(conn, args + 1);
 	if (ret < 0)
 		e_error(_conn->event, "doveadm sent an invalid line %s",
 			args[0]);

@@ -34,8 +34,10 @@ struct migration_job {
 
 	enum migration_outcome outcome;
 	char *error;
+	unsigned int retry_after_secs;
 	ARRAY(struct migration_job_watcher) watchers;
 	bool started:1;
+	bool broken_off:1;
 	bool freed:1;
 };
 
@@ -124,6 +126,22 @@ static void job_end_later(struct migration_job *job)
 	job->to_finished = timeout_add_short(0, job_end, job);
 }
 
+void migration_job_break_off(struct migration_job *job, const char *error)
+{
+	if (job->broken_off)
+		return;
+	job->broken_off = TRUE;
+	i_free(job->error);
+	job->error = i_strdup(error);
+	job->outcome = MIGRATION_OUTCOME_TEMPORARY;
+	/* else the lease or the result is on its way and ends it */
+	if (job->worker != NULL) {
+		migration_worker_connection_abort(&job->worker);
+		timeout_remove(&job->to_renew);
+		job_end_later(job);
+	}
+}
+
 static void
 job_log_result(struct migration_job *job, const struct migration_record *record)
 {
@@ -158,6 +176,7 @@ job_log_result(struct migration_job *job, const struct migration_record *record)
 			  "it",
 			  job->error);
 		break;
+	case MIGRATION_OUTCOME_ACCOUNT:
 	case MIGRATION_OUTCOME_CREDENTIAL:
 	case MIGRATION_OUTCOME_PROVIDER:
 	case MIGRATION_OUTCOME_LOCAL:
@@ -169,18 +188,22 @@ job_log_result(struct migration_job *job, const struct migration_record *record)
 	}
 }
 
+static void job_result_look(struct migration_job *job);
+
 static void job_result_written(int ret, const char *error, void *context)
 {
 	struct migration_job *job = context;
 
+	if (ret == 0) {
+		/* somebody was quicker: what do they want? */
+		job_result_look(job);
+		return;
+	}
 	if (ret < 0) {
 		e_error(job->event,
 			"Cannot write how the sync ended: %s - it "
 			"runs again when its lease ends",
 			error);
-	} else if (ret == 0) {
-		e_warning(job->event, "The lease went to somebody else or the "
-				      "record was deleted during the sync");
 	}
 	if (!job->freed)
 		job_end_later(job);
@@ -193,11 +216,26 @@ static void job_result_looked_up(enum migration_store_found found,
 {
 	struct migration_job *job = context;
 	struct migration_mailbox_changes changes;
+	struct migration_sync_result result;
 	struct migration_record now;
 
 	if (found != MIGRATION_STORE_RECORD) {
-		e_error(job->event, "Cannot write how the sync ended: %s",
-			error != NULL ? error : "the record is gone");
+		if (found == MIGRATION_STORE_ERROR) {
+			e_error(job->event,
+				"Cannot write how the sync ended: %s", error);
+		} else {
+			e_info(job->event,
+			       "The record was deleted during the sync");
+		}
+		if (!job->freed)
+			job_end_later(job);
+		job_unref_store(job);
+		return;
+	}
+	if (strcmp(record->lease_owner, job->set.owner) != 0) {
+		e_info(job->event, "The record was paused or finished during "
+				   "the sync, or the lease went to somebody "
+				   "else: how it ended does not count");
 		if (!job->freed)
 			job_end_later(job);
 		job_unref_store(job);
@@ -208,25 +246,33 @@ static void job_result_looked_up(enum migration_store_found found,
 	now.messages_done = job->record->messages_done;
 	now.messages_total = job->record->messages_total;
 	now.bytes_done = job->record->bytes_done;
-	migration_state_sync_finished(&now, job->outcome,
-				      strcmp(now.credential,
-					     job->record->credential) == 0,
-				      t_strndup(job->error == NULL ? "" :
-								     job->error,
-						MIGRATION_MAX_ERROR_BYTES),
-				      ioloop_time, &job->set.retry, i_rand());
+	i_zero(&result);
+	result.outcome = job->outcome;
+	result.credential_current =
+		strcmp(now.credential, job->record->credential) == 0;
+	result.error = t_strndup(job->error == NULL ? "" : job->error,
+				 MIGRATION_MAX_ERROR_BYTES);
+	result.retry_after_secs = job->retry_after_secs;
+	migration_state_sync_finished(&now, &result, ioloop_time,
+				      &job->set.retry, i_rand());
 	job_log_result(job, &now);
 	migration_job_progress_take_changes(job->progress, &changes);
-	migration_store_finish_sync(job->set.store, &now, job->set.owner,
-				    &changes, job_result_written, job);
+	migration_store_finish_sync(job->set.store, record, &now,
+				    job->set.owner, &changes,
+				    job_result_written, job);
+}
+
+static void job_result_look(struct migration_job *job)
+{
+	migration_store_lookup(job->set.store, job->record->username,
+			       job_result_looked_up, job);
 }
 
 static void job_finish(struct migration_job *job)
 {
 	timeout_remove(&job->to_renew);
 	job->store_calls++;
-	migration_store_lookup(job->set.store, job->record->username,
-			       job_result_looked_up, job);
+	job_result_look(job);
 }
 
 static void job_progress_written(int ret, const char *error, void *context)
@@ -237,12 +283,9 @@ static void job_progress_written(int ret, const char *error, void *context)
 		e_warning(job->event, "Cannot write progress: %s", error);
 		migration_job_progress_write_failed(job->progress);
 	} else if (ret == 0 && !job->freed && job->worker != NULL) {
-		/* another node has it, or it was deleted */
-		migration_worker_connection_abort(&job->worker);
-		i_free(job->error);
-		job->error = i_strdup("the lease was lost");
-		timeout_remove(&job->to_renew);
-		job_end_later(job);
+		migration_job_break_off(job, "it was paused, finished or "
+					     "deleted, or another node has "
+					     "taken it");
 	}
 	job_unref_store(job);
 }
@@ -281,14 +324,16 @@ job_worker_progress(const struct migration_worker_report *report, void *context)
 		watcher->progress(job, report->mailbox, watcher->context);
 }
 
-static void job_worker_finished(enum migration_outcome outcome,
-				const char *error, void *context)
+static void
+job_worker_finished(enum migration_outcome outcome, const char *error,
+		    unsigned int retry_after_secs, void *context)
 {
 	struct migration_job *job = context;
 
 	job->worker = NULL;
 	job->outcome = outcome;
 	job->error = i_strdup(error);
+	job->retry_after_secs = retry_after_secs;
 	job_finish(job);
 }
 
@@ -304,11 +349,13 @@ static void job_leased(int ret, const char *error, void *context)
 
 	if (job->freed) {
 		/* the lease is dropped by whoever stops the queue */
+	} else if (job->broken_off) {
+		job_end_later(job);
 	} else if (ret <= 0) {
-		job->error = i_strdup(ret == 0 ?
-					      "somebody else syncs it or has "
-					      "changed it just now" :
-					      error);
+		job->error = i_strdup(
+			ret < 0 ? error :
+				  "somebody else syncs it, or it was changed, "
+				  "paused, finished or deleted just now");
 		if (ret < 0)
 			e_error(job->event, "Cannot take the job: %s", error);
 		job_end_later(job);

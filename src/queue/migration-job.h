@@ -52,6 +52,10 @@ void migration_job_free(struct migration_job **job);
 void migration_job_start(struct migration_job *job,
 			 migration_job_callback_t *callback, void *context);
 bool migration_job_is_started(const struct migration_job *job);
+/* The job may not run any longer: its worker is told to stop at once. One that
+   was started is over soon, one that was not is to be freed. error is for
+   those who watch. */
+void migration_job_break_off(struct migration_job *job, const char *error);
 
 const struct migration_record *
 migration_job_get_record(const struct migration_job *job);

@@ -4,6 +4,7 @@
 #include "array.h"
 #include "ioloop.h"
 #include "migration-common.h"
+#include "migration-finish.h"
 #include "migration-job.h"
 #include "migration-limits.h"
 #include "migration-settings.h"
@@ -20,6 +21,7 @@ struct migration_queue {
 	const struct migration_settings *set;
 	struct migration_job_settings job_set;
 	char *owner, *worker_socket_path;
+	struct migration_finish *finish;
 	struct event *event;
 	time_t started;
 
@@ -256,6 +258,7 @@ static void queue_leases_dropped(int ret, const char *error, void *context)
 						  queue_login_written, queue);
 		}
 	}
+	queue->finish = migration_finish_init(queue, queue->set, queue->event);
 	migration_queue_wake(queue);
 }
 
@@ -327,6 +330,7 @@ void migration_queue_deinit(struct migration_queue **_queue)
 
 	*_queue = NULL;
 	queue->deinitializing = TRUE;
+	migration_finish_deinit(&queue->finish);
 	array_foreach_elem(&queue->jobs, job)
 		migration_job_free(&job);
 	if (queue->error == NULL) {
@@ -383,7 +387,7 @@ migration_queue_sync_now(struct migration_queue *queue,
 		return NULL;
 	}
 	if (record->control == MIGRATION_CONTROL_PAUSED) {
-		*error_r = "the migration is paused";
+		*error_r = "the migration is paused: resume it";
 		return NULL;
 	}
 	if (!migration_state_is_due(record, ioloop_time, TRUE)) {
@@ -397,4 +401,17 @@ migration_queue_sync_now(struct migration_queue *queue,
 	array_push_back(&queue->jobs, &job);
 	migration_queue_wake(queue);
 	return job;
+}
+
+void migration_queue_break_off(struct migration_queue *queue,
+			       const char *username, const char *error)
+{
+	struct migration_job *job;
+
+	if (queue->deinitializing ||
+	    (job = migration_queue_find_job(queue, username)) == NULL)
+		return;
+	migration_job_break_off(job, error);
+	if (!migration_job_is_started(job))
+		queue_job_ended(job, queue);
 }

@@ -46,5 +46,9 @@ struct migration_job *
 migration_queue_sync_now(struct migration_queue *queue,
 			 const struct migration_record *record,
 			 int *exit_code_r, const char **error_r);
+/* The record may not be synced any longer: stops a job that runs or waits
+   here. error is for those who watch it. */
+void migration_queue_break_off(struct migration_queue *queue,
+			       const char *username, const char *error);
 
 #endif

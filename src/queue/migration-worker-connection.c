@@ -18,6 +18,7 @@ struct migration_worker_connection {
 	struct timeout *to_failed;
 	enum migration_outcome outcome;
 	char *error;
+	unsigned int retry_after_secs;
 	bool finished:1;
 	bool aborted:1;
 };
@@ -39,7 +40,7 @@ static void worker_connection_destroy(struct connection *_conn)
 				conn->error :
 				"the worker ended without a result (see "
 				"its log lines)",
-			conn->context);
+			conn->retry_after_secs, conn->context);
 	}
 	i_free(conn->error);
 	i_free(conn);
@@ -103,8 +104,9 @@ static int worker_input_finished(struct migration_worker_connection *conn,
 				 const char *const *args)
 {
 	/* the figures were in the last PROGRESS already */
-	if (str_array_length(args) != 5 ||
-	    migration_outcome_parse(args[0], &conn->outcome) < 0)
+	if (str_array_length(args) != 6 ||
+	    migration_outcome_parse(args[0], &conn->outcome) < 0 ||
+	    str_to_uint(args[5], &conn->retry_after_secs) < 0)
 		return -1;
 	conn->error = i_strdup(args[4]);
 	conn->finished = TRUE;

@@ -14,9 +14,10 @@ struct migration_worker_callbacks {
 	void (*progress)(const struct migration_worker_report *report,
 			 void *context);
 	/* Called exactly once; the connection is gone afterwards. A worker
-	   that died has MIGRATION_OUTCOME_TEMPORARY. */
+	   that died has MIGRATION_OUTCOME_TEMPORARY. retry_after_secs is what
+	   the provider asked for, 0 = nothing. */
 	void (*finished)(enum migration_outcome outcome, const char *error,
-			 void *context);
+			 unsigned int retry_after_secs, void *context);
 };
 
 /* Connects and sends the job. Never calls back from inside. */

@@ -6,6 +6,7 @@
 #include "imapc-client.h"
 #include "mail-storage-private.h"
 #include "mail-user.h"
+#include "migration-backoff.h"
 #include "migration-config.h"
 #include "migration-secret.h"
 #include "migration-settings.h"
@@ -16,7 +17,7 @@
 
 struct contact_context {
 	struct imapc_client *client;
-	enum migration_verdict verdict;
+	struct migration_contact_answer answer;
 };
 
 static void
@@ -26,23 +27,31 @@ contact_login_callback(const struct imapc_command_reply *reply, void *context)
 
 	switch (reply->state) {
 	case IMAPC_COMMAND_STATE_OK:
-		ctx->verdict = MIGRATION_VERDICT_OK;
+		ctx->answer.verdict = MIGRATION_VERDICT_OK;
 		break;
 	case IMAPC_COMMAND_STATE_NO:
 	case IMAPC_COMMAND_STATE_AUTH_FAILED:
-		ctx->verdict = migration_verdict_login_no(reply->resp_text_key);
+		ctx->answer.verdict =
+			migration_verdict_login_no(reply->resp_text_key);
+		ctx->answer.account_gone =
+			migration_verdict_is_account(reply->resp_text_key);
 		break;
 	case IMAPC_COMMAND_STATE_BAD:
 	case IMAPC_COMMAND_STATE_DISCONNECTED:
-		ctx->verdict = MIGRATION_VERDICT_TEMPORARY;
+		ctx->answer.verdict = MIGRATION_VERDICT_TEMPORARY;
 		break;
+	}
+	if (ctx->answer.verdict == MIGRATION_VERDICT_TEMPORARY) {
+		ctx->answer.retry_after_secs =
+			migration_backoff_secs(reply->resp_text_key,
+					       reply->text_full);
 	}
 	imapc_client_stop(ctx->client);
 }
 
-enum migration_verdict
-migration_contact_diagnose(const struct migration_remote_settings *set,
-			   struct mail_user *user)
+void migration_contact_diagnose(const struct migration_remote_settings *set,
+				struct mail_user *user,
+				struct migration_contact_answer *answer_r)
 {
 	const struct migration_provider_settings *provider = set->provider;
 	struct imapc_client_settings client_set;
@@ -76,12 +85,12 @@ migration_contact_diagnose(const struct migration_remote_settings *set,
 	client_set.max_idle_time = IMAPC_DEFAULT_MAX_IDLE_TIME;
 
 	i_zero(&ctx);
-	ctx.verdict = MIGRATION_VERDICT_TEMPORARY;
+	ctx.answer.verdict = MIGRATION_VERDICT_TEMPORARY;
 	ctx.client = imapc_client_init(&client_set, user->event);
 	imapc_client_set_login_callback(ctx.client, contact_login_callback,
 					&ctx);
 	imapc_client_login(ctx.client);
 	imapc_client_run(ctx.client);
 	imapc_client_deinit(&ctx.client);
-	return ctx.verdict;
+	*answer_r = ctx.answer;
 }

@@ -10,10 +10,18 @@
 struct migration_remote_settings;
 struct mail_user;
 
+struct migration_contact_answer {
+	enum migration_verdict verdict;
+	/* Gone or disabled at the provider. */
+	bool account_gone;
+	/* What the provider asked for, 0 = nothing. */
+	unsigned int retry_after_secs;
+};
+
 /* Blocks for at most a connection's time limits. user is the local user, for
    its directories and events. */
-enum migration_verdict
-migration_contact_diagnose(const struct migration_remote_settings *set,
-			   struct mail_user *user);
+void migration_contact_diagnose(const struct migration_remote_settings *set,
+				struct mail_user *user,
+				struct migration_contact_answer *answer_r);
 
 #endif

@@ -10,6 +10,7 @@
 #include "master-service.h"
 #include "dsync-brain.h"
 #include "dsync-ibc.h"
+#include "migration-backoff.h"
 #include "migration-contact.h"
 #include "migration-exclude.h"
 #include "migration-journal.h"
@@ -32,24 +33,32 @@ struct pull_users {
 };
 
 static char *pull_first_error = NULL;
+static unsigned int pull_retry_after_secs = 0;
 static bool pull_diagnosing = FALSE;
 static failure_callback_t *pull_next_error_handler;
 
 /* dsync and imapc log why they failed, but do not return it. The first error
-   is the cause of the others. */
+   is the cause of the others; each may have the words of the provider. */
 static void ATTR_FORMAT(2, 0)
 	pull_error_handler(const struct failure_context *ctx,
 			   const char *format, va_list args)
 {
+	unsigned int secs;
 	va_list args2;
+	char *text;
 
 	/* the same error once more */
 	if (pull_diagnosing)
 		return;
 	VA_COPY(args2, args);
-	if (ctx->type == LOG_TYPE_ERROR && pull_first_error == NULL)
-		pull_first_error = i_strdup_vprintf(format, args2);
+	text = i_strdup_vprintf(format, args2);
 	va_end(args2);
+	secs = migration_backoff_secs(NULL, text);
+	pull_retry_after_secs = I_MAX(pull_retry_after_secs, secs);
+	if (ctx->type == LOG_TYPE_ERROR && pull_first_error == NULL)
+		pull_first_error = text;
+	else
+		i_free(text);
 	pull_next_error_handler(ctx, format, args);
 }
 
@@ -67,21 +76,32 @@ pull_blame(const struct migration_pull_settings *set, struct mail_user *user,
 	   enum mail_error mail_error, const char *fallback,
 	   const char **error_r)
 {
-	enum migration_verdict verdict;
+	struct migration_contact_answer answer;
 
 	*error_r = t_strdup(pull_first_error != NULL ? pull_first_error :
 						       fallback);
 	if (mail_error == MAIL_ERROR_NOQUOTA)
 		return MIGRATION_OUTCOME_LOCAL;
+	/* who asks to be left alone is not asked again */
+	if (pull_retry_after_secs > 0)
+		return MIGRATION_OUTCOME_TEMPORARY;
 	pull_diagnosing = TRUE;
-	verdict = migration_contact_diagnose(set->remote, user);
+	migration_contact_diagnose(set->remote, user, &answer);
 	pull_diagnosing = FALSE;
-	if (verdict != MIGRATION_VERDICT_OK) {
+	pull_retry_after_secs = answer.retry_after_secs;
+	if (answer.account_gone) {
+		*error_r = t_strdup_printf(
+			"the provider does not let the account in: %s",
+			*error_r);
+		return MIGRATION_OUTCOME_ACCOUNT;
+	}
+	if (answer.verdict != MIGRATION_VERDICT_OK) {
 		*error_r = t_strdup_printf("%s: %s",
-					   migration_verdict_to_string(verdict),
+					   migration_verdict_to_string(
+						   answer.verdict),
 					   *error_r);
 	}
-	switch (verdict) {
+	switch (answer.verdict) {
 	case MIGRATION_VERDICT_OK:
 	case MIGRATION_VERDICT_TEMPORARY:
 		return MIGRATION_OUTCOME_TEMPORARY;
@@ -311,9 +331,12 @@ pull_lookup_users(const struct migration_pull_settings *set,
 	input.username = set->username;
 	ret = mail_storage_service_lookup(set->storage, &input,
 					  &users->local_service, error_r);
-	if (ret == 0)
-		*error_r = "no userdb knows the account";
-	if (ret <= 0) {
+	if (ret == 0) {
+		*error_r = "no userdb knows the account here: it is gone or "
+			   "disabled";
+		return MIGRATION_OUTCOME_ACCOUNT;
+	}
+	if (ret < 0) {
 		*error_r = t_strdup_printf("User lookup failed: %s", *error_r);
 		return ret == -1 ? MIGRATION_OUTCOME_TEMPORARY :
 				   MIGRATION_OUTCOME_LOCAL;
@@ -332,7 +355,8 @@ pull_lookup_users(const struct migration_pull_settings *set,
 }
 
 enum migration_outcome
-migration_pull(const struct migration_pull_settings *set, const char **error_r)
+migration_pull(const struct migration_pull_settings *set,
+	       unsigned int *retry_after_secs_r, const char **error_r)
 {
 	struct pull_users users;
 	enum migration_outcome outcome;
@@ -352,6 +376,7 @@ migration_pull(const struct migration_pull_settings *set, const char **error_r)
 		mail_storage_service_user_unref(&users.local_service);
 	i_set_error_handler(pull_next_error_handler);
 	*error_r = t_strdup(*error_r);
+	*retry_after_secs_r = pull_retry_after_secs;
 	i_free(pull_first_error);
 	return outcome;
 }

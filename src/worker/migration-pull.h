@@ -19,9 +19,11 @@ struct migration_pull_settings {
 	struct migration_progress *progress;
 };
 
-/* Blocks until it is over. error_r is for people: what failed and, if known,
-   why; empty with MIGRATION_OUTCOME_DONE. */
+/* Blocks until it is over. retry_after_secs_r is what the provider asked for,
+   0 = nothing. error_r is for people: what failed and, if known, why; empty
+   with MIGRATION_OUTCOME_DONE. */
 enum migration_outcome
-migration_pull(const struct migration_pull_settings *set, const char **error_r);
+migration_pull(const struct migration_pull_settings *set,
+	       unsigned int *retry_after_secs_r, const char **error_r);
 
 #endif

@@ -87,7 +87,8 @@ static void queue_send_mailboxes(struct queue_connection *conn,
 
 static void
 queue_send_finished(struct queue_connection *conn,
-		    enum migration_outcome outcome, const char *error)
+		    enum migration_outcome outcome, const char *error,
+		    unsigned int retry_after_secs)
 {
 	string_t *str = t_str_new(256);
 
@@ -96,6 +97,7 @@ queue_send_finished(struct queue_connection *conn,
 	queue_append_counts(str, conn->progress);
 	str_append_c(str, '\t');
 	str_append_tabescaped(str, error);
+	str_printfa(str, "\t%u", retry_after_secs);
 	str_append_c(str, '\n');
 	o_stream_nsend(conn->conn.output, str_data(str), str_len(str));
 }
@@ -188,7 +190,7 @@ queue_unseal(struct queue_connection *conn, struct migration_secret **secret_r,
 
 static enum migration_outcome
 queue_pull(struct queue_connection *conn, struct migration_progress *progress,
-	   const char **error_r)
+	   unsigned int *retry_after_secs_r, const char **error_r)
 {
 	struct migration_remote_settings remote;
 	struct migration_pull_settings pull;
@@ -216,7 +218,7 @@ queue_pull(struct queue_connection *conn, struct migration_progress *progress,
 	pull.username = conn->username;
 	pull.remote = &remote;
 	pull.progress = progress;
-	outcome = migration_pull(&pull, error_r);
+	outcome = migration_pull(&pull, retry_after_secs_r, error_r);
 	migration_secret_free(&secret);
 	return outcome;
 }
@@ -234,6 +236,7 @@ static int queue_flushed(struct queue_connection *conn)
 static void queue_run_job(struct queue_connection *conn)
 {
 	enum migration_outcome outcome;
+	unsigned int retry_after_secs = 0;
 	const char *error = "";
 
 	timeout_remove(&conn->to_run);
@@ -244,9 +247,9 @@ static void queue_run_job(struct queue_connection *conn)
 	conn->ioloop = current_ioloop;
 	conn->progress = migration_progress_init(queue_progress, conn);
 	queue_watch(conn);
-	outcome = queue_pull(conn, conn->progress, &error);
+	outcome = queue_pull(conn, conn->progress, &retry_after_secs, &error);
 	queue_progress(conn->progress, "", conn);
-	queue_send_finished(conn, outcome, error);
+	queue_send_finished(conn, outcome, error, retry_after_secs);
 	queue_unwatch(conn);
 	migration_progress_deinit(&conn->progress);
 	o_stream_set_flush_callback(conn->conn.output, queue_flushed, conn);

@@ -204,3 +204,18 @@ class PreauthWithoutTls(Session):
 
     def get_capabilities(self):
         return self.capabilities
+
+
+def limiting(*lines):
+    """Lets everybody in, and answers with these lines as soon as mail is to be
+    read: the first one is the tagged answer without its tag."""
+    class Limiting(Session):
+        def do_examine(self, tag, _arguments):
+            self.send(tag + b" " + lines[0].encode())
+            for line in lines[1:]:
+                self.send(line.encode())
+            if len(lines) > 1:
+                raise Closed
+
+        do_status = do_examine
+    return Limiting

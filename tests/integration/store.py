@@ -30,6 +30,14 @@ class Store:
         finally:
             database.close()
 
+    def write_many(self, sql, rows):
+        database = sqlite3.connect(self.path, timeout=10)
+        try:
+            with database:
+                database.executemany(sql, rows)
+        finally:
+            database.close()
+
     def is_ready(self):
         """TRUE once the queue has made the tables. Not looked at before the
         queue has the database open: a reader that is root would make the

@@ -69,7 +69,7 @@ BAD_PROVIDERS = {
     "login unknown": (provider(login="maybe"), "login"),
     "master user": (provider(master_user="admin"), "master_user"),
     "POP3": (provider(pop3_host="pop.old.example"), "pop3_host"),
-    "finish": (provider(finish_at="2030-01-01"), "finish_at"),
+    "finish": (provider(finish_at="31.01.2030"), "finish_at"),
 }
 BAD_GLOBALS = {
     "login = proxy": ("migration_login", "proxy"),

@@ -4,6 +4,7 @@
 #include "array.h"
 #include "settings-parser.h"
 #include "migration-settings.h"
+#include "migration-state.h"
 #include "test-common.h"
 
 /* A block that passes all checks, to be changed by what follows. */
@@ -221,6 +222,9 @@ static const struct {
 	    "migration_provider/q/domains=A.example" },
 	  "migration_provider q: domains: 'a.example' is already served by "
 	  "migration_provider p" },
+	{ { BLOCK("p"), P"finish_at=31.01.2030" },
+	  "migration_provider p: finish_at: '31.01.2030' is not a date like "
+	  "2030-01-31, 2030-01-31 12:00 or 2030-01-31T12:00:00+01:00" },
 	/* not supported yet */
 	{ { BLOCK("p"), P"master_user=m" },
 	  "migration_provider p: master_user"NOT_YET },
@@ -232,15 +236,12 @@ static const struct {
 	  "migration_provider p: pop3_port"NOT_YET },
 	{ { BLOCK("p"), P"pop3_ssl=no" },
 	  "migration_provider p: pop3_ssl"NOT_YET },
-	{ { BLOCK("p"), P"finish_at=2030-01-01" },
-	  "migration_provider p: finish_at"NOT_YET },
 	{ { BLOCK("p"), P"login=proxy" },
 	  "migration_provider p: login"NO_PROXY },
 	{ { "migration_login=proxy" }, "migration_login"NO_PROXY },
 	{ { "migration_db_driver=pgsql" }, "migration_db_driver"NOT_YET },
 	{ { "migration_db_driver=mysql" }, "migration_db_driver"NOT_YET },
 	{ { "migration_interval=2h" }, "migration_interval"NOT_YET },
-	{ { "migration_finish_after=1s" }, "migration_finish_after"NOT_YET },
 	{ { "migration_switch_timeout=31s" },
 	  "migration_switch_timeout"NOT_YET },
 	{ { "migration_quota=enforce" }, "migration_quota"NOT_YET },
@@ -329,6 +330,32 @@ static void test_migration_settings_login(void)
 	test_end();
 }
 
+static void test_migration_settings_finish(void)
+{
+	static const char *const lines[] = {
+		"migration_finish_after=2 days",
+		BLOCK("p"), P"finish_at=2030-01-31T12:00:00Z",
+		BLOCK("q"),
+		NULL
+	};
+	struct migration_settings *set;
+	struct migration_finish_settings finish;
+	const char *error = NULL;
+
+	test_begin("migration settings: end by itself");
+	test_assert(test_settings_read(lines, &set, &error) == 0);
+	test_assert_strcmp(error, NULL);
+	migration_settings_get_finish(
+		set, migration_settings_find_provider(set, "p"), &finish);
+	test_assert(finish.at == 1896091200);
+	test_assert_ucmp(finish.after_secs, ==, 2*86400);
+	migration_settings_get_finish(
+		set, migration_settings_find_provider(set, "q"), &finish);
+	test_assert(finish.at == 0);
+	test_assert_ucmp(finish.after_secs, ==, 2*86400);
+	test_end();
+}
+
 static unsigned int test_hook_calls;
 
 static bool
@@ -372,6 +399,7 @@ int main(void)
 		test_migration_settings_good,
 		test_migration_settings_bad,
 		test_migration_settings_login,
+		test_migration_settings_finish,
 		test_migration_settings_hook,
 		NULL
 	};

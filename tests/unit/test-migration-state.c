@@ -141,6 +141,7 @@ struct finished_test {
 #define O_DONE MIGRATION_OUTCOME_DONE
 #define O_TEMPORARY MIGRATION_OUTCOME_TEMPORARY
 #define O_PASSWORD MIGRATION_OUTCOME_PASSWORD
+#define O_ACCOUNT MIGRATION_OUTCOME_ACCOUNT
 #define O_CREDENTIAL MIGRATION_OUTCOME_CREDENTIAL
 #define O_PROVIDER MIGRATION_OUTCOME_PROVIDER
 #define O_LOCAL MIGRATION_OUTCOME_LOCAL
@@ -162,9 +163,6 @@ static const struct finished_test finished_tests[] = {
 	  FOLLOWING, PAUSED, R_NONE, 0, 0 },
 	{ FOLLOWING, ACTIVE, R_NONE, 1, O_DONE, TRUE,
 	  FOLLOWING, ACTIVE, R_NONE, 0, 0 },
-	/* finished by hand while it ran */
-	{ FINISHED, ACTIVE, R_NONE, 0, O_DONE, TRUE,
-	  FINISHED, ACTIVE, R_NONE, 0, 0 },
 
 	/* temporary: no state, but a longer wait each time */
 	{ INITIAL, ACTIVE, R_NONE, 0, O_TEMPORARY, TRUE,
@@ -190,6 +188,12 @@ static const struct finished_test finished_tests[] = {
 	  INITIAL, ACTIVE, R_NONE, 0, NOW },
 	{ FOLLOWING, ACTIVE, R_NONE, 0, O_PASSWORD, TRUE,
 	  FOLLOWING, BLOCKED, R_PASSWORD, 0, 0 },
+	/* account: gone or disabled, unless a login has just shown that it is
+	   not */
+	{ INITIAL, ACTIVE, R_NONE, 2, O_ACCOUNT, TRUE,
+	  INITIAL, BLOCKED, R_ACCOUNT, 2, 0 },
+	{ INITIAL, ACTIVE, R_NONE, 2, O_ACCOUNT, FALSE,
+	  INITIAL, ACTIVE, R_NONE, 2, NOW },
 	/* credential: the key is lost here */
 	{ INITIAL, ACTIVE, R_NONE, 0, O_CREDENTIAL, TRUE,
 	  INITIAL, BLOCKED, R_LOCAL, 0, 0 },
@@ -217,6 +221,7 @@ static const struct finished_test finished_tests[] = {
 static void
 test_one_finished(const struct finished_test *test, unsigned int i)
 {
+	struct migration_sync_result result;
 	struct migration_record record;
 	bool done = test->outcome == O_DONE;
 
@@ -233,9 +238,11 @@ test_one_finished(const struct finished_test *test, unsigned int i)
 	record.lease_until = NOW + 100;
 	record.messages_done = 44;
 
-	migration_state_sync_finished(&record, test->outcome,
-				      test->credential_current, "new error",
-				      NOW, &retry_set, 0);
+	i_zero(&result);
+	result.outcome = test->outcome;
+	result.credential_current = test->credential_current;
+	result.error = "new error";
+	migration_state_sync_finished(&record, &result, NOW, &retry_set, 0);
 	test_assert_strcmp_idx(migration_phase_to_string(record.phase),
 			       migration_phase_to_string(test->phase_after),
 			       i);
@@ -277,8 +284,8 @@ static void test_migration_state_renewed(void)
 		/* ... and was what it waited for */
 		bool goes_on;
 	} tests[] = {
-		{ INITIAL, BLOCKED, R_PASSWORD, FALSE, TRUE },
-		{ FOLLOWING, BLOCKED, R_PASSWORD, FALSE, TRUE },
+		{ INITIAL, BLOCKED, R_PASSWORD, TRUE, TRUE },
+		{ FOLLOWING, BLOCKED, R_PASSWORD, TRUE, TRUE },
 		{ INITIAL, BLOCKED, R_LOCAL, TRUE, TRUE },
 		{ FOLLOWING, BLOCKED, R_LOCAL, TRUE, TRUE },
 		{ INITIAL, ACTIVE, R_NONE, FALSE, FALSE },
@@ -388,8 +395,11 @@ static void test_migration_state_names(void)
 		"blocked", "finished"
 	};
 	static const char *const outcomes[] = {
-		"done", "temporary", "password", "credential", "provider",
-		"local"
+		"done", "temporary", "password", "account", "credential",
+		"provider", "local"
+	};
+	static const char *const commands[] = {
+		"pause", "resume", "retry", "finish", "delete"
 	};
 
 	test_begin("migration state: names");
@@ -398,6 +408,7 @@ static void test_migration_state_names(void)
 	TEST_NAMES(reason, reasons);
 	TEST_NAMES(state, states);
 	TEST_NAMES(outcome, outcomes);
+	TEST_NAMES(command, commands);
 	test_end();
 }
 

@@ -382,7 +382,8 @@ test_renew(struct migration_store *store,
 	int ret;
 
 	migration_state_renewed(&record, NOW);
-	TEST_STORE(&ret, migration_store_renew, store, &record, adoption);
+	TEST_STORE(&ret, migration_store_renew, store, looked_up, &record,
+		   adoption);
 	return ret;
 }
 
@@ -435,6 +436,10 @@ static void test_migration_store_renew_changed(void)
 		  "{SHA512-CRYPT}$6$hash", "Ym94" },
 		{ "UPDATE migration_job SET phase = 'finished', "
 		  "credential = ''", "{SHA512-CRYPT}$6$hash", "" },
+		/* an administrator has retried it, or it waits for somebody
+		   else now */
+		{ "UPDATE migration_job SET reason = 'provider'",
+		  "{SHA512-CRYPT}$6$hash", "Ym94" },
 	};
 	struct migration_store *store;
 	struct migration_adoption adoption;
@@ -457,6 +462,19 @@ static void test_migration_store_renew_changed(void)
 				i);
 		test_store_exec(store, "DELETE FROM migration_account");
 	}
+	/* paused is paused */
+	test_renew_init(store, &record, &adoption);
+	test_store_exec(store, "UPDATE migration_job SET control = 'paused', "
+			"reason = ''");
+	test_assert(test_renew(store, &record, &adoption) == 0);
+	record = test_store_record(store, USER);
+	test_assert(record.control == MIGRATION_CONTROL_PAUSED);
+	/* and is renewed all the same when it is looked at again */
+	test_assert(test_renew(store, &record, &adoption) == 1);
+	record = test_store_record(store, USER);
+	test_assert(record.control == MIGRATION_CONTROL_PAUSED);
+	test_assert_strcmp(record.credential, "bmV3");
+	test_store_exec(store, "DELETE FROM migration_account");
 	/* no account, and then no record either */
 	test_store_exec(store, "DELETE FROM migration_job");
 	test_renew_init(store, &record, &adoption);

@@ -443,44 +443,58 @@ static void test_migration_store_progress(void)
 
 static int
 test_finish(struct migration_store *store,
+	    const struct migration_record *before,
 	    const struct migration_record *record, const char *owner)
 {
 	int ret;
 
-	TEST_STORE(&ret, migration_store_finish_sync, store, record, owner,
-		   NULL);
+	TEST_STORE(&ret, migration_store_finish_sync, store, before, record,
+		   owner, NULL);
 	return ret;
+}
+
+static void
+test_end_sync(struct migration_record *record, enum migration_outcome outcome,
+	      const char *error, time_t now)
+{
+	static const struct migration_retry_settings retry_set = { 60, 600 };
+	const struct migration_sync_result result = {
+		.outcome = outcome,
+		.credential_current = TRUE,
+		.error = error,
+	};
+
+	migration_state_sync_finished(record, &result, now, &retry_set, 0);
 }
 
 static void test_migration_store_finish_sync(void)
 {
-	static const struct migration_retry_settings retry_set = { 60, 600 };
 	struct migration_store *store;
-	struct migration_record record, done;
+	struct migration_record before, record, done;
 
 	test_begin("migration store finish sync");
 	store = test_store_open();
 	test_store_adopt(store, USER, NOW);
 	test_store_adopt(store, "other@old.example", NOW);
 	test_assert(test_lease(store, USER, "one", NOW, NOW + 60) == 1);
-	done = test_store_record(store, USER);
+	before = done = test_store_record(store, USER);
 	done.messages_done = done.messages_total = 10;
 	done.bytes_done = 5000000000;
-	migration_state_sync_finished(&done, MIGRATION_OUTCOME_DONE, TRUE, "",
-				      NOW + 5, &retry_set, 0);
+	test_end_sync(&done, MIGRATION_OUTCOME_DONE, "", NOW + 5);
 
 	/* only who holds it */
-	test_assert(test_finish(store, &done, "two") == 0);
+	test_assert(test_finish(store, &before, &done, "two") == 0);
 	record = test_store_record(store, USER);
 	test_assert(record.phase == MIGRATION_PHASE_INITIAL);
 	test_assert_strcmp(record.lease_owner, "one");
 	test_assert(record.messages_done == 0 && record.last_sync == 0);
 
-	test_assert(test_finish(store, &done, "one") == 1);
+	test_assert(test_finish(store, &before, &done, "one") == 1);
 	record = test_store_record(store, USER);
 	test_assert(record.phase == MIGRATION_PHASE_FOLLOWING);
 	test_assert(record.control == MIGRATION_CONTROL_ACTIVE);
 	test_assert(record.last_sync == NOW + 5 && record.next_sync == 0);
+	test_assert(record.following_since == NOW + 5);
 	test_assert(record.messages_done == 10 &&
 		    record.messages_total == 10 &&
 		    record.bytes_done == 5000000000);
@@ -491,7 +505,7 @@ static void test_migration_store_finish_sync(void)
 	test_assert(record.last_login == NOW);
 
 	/* once */
-	test_assert(test_finish(store, &done, "one") == 0);
+	test_assert(test_finish(store, &before, &done, "one") == 0);
 	record = test_store_record(store, "other@old.example");
 	test_assert(record.phase == MIGRATION_PHASE_INITIAL);
 	migration_store_deinit(&store);
@@ -501,32 +515,120 @@ static void test_migration_store_finish_sync(void)
 
 static void test_migration_store_finish_failed(void)
 {
-	static const struct migration_retry_settings retry_set = { 60, 600 };
 	struct migration_store *store;
-	struct migration_record record;
+	struct migration_record before, record;
 
 	test_begin("migration store finish sync: failed");
 	store = test_store_open();
 	test_store_adopt(store, USER, NOW);
 	test_assert(test_lease(store, USER, "one", NOW, NOW + 60) == 1);
-	record = test_store_record(store, USER);
-	migration_state_sync_finished(&record, MIGRATION_OUTCOME_TEMPORARY,
-				      TRUE, "it's \"down\" \\ ?", NOW,
-				      &retry_set, 0);
-	test_assert(test_finish(store, &record, "one") == 1);
+	before = record = test_store_record(store, USER);
+	test_end_sync(&record, MIGRATION_OUTCOME_TEMPORARY,
+		      "it's \"down\" \\ ?", NOW);
+	test_assert(test_finish(store, &before, &record, "one") == 1);
 	record = test_store_record(store, USER);
 	test_assert(record.attempts == 1 && record.next_sync == NOW + 60);
 	test_assert_strcmp(record.error, "it's \"down\" \\ ?");
 	test_assert(record.lease_until == 0);
 
 	test_assert(test_lease(store, USER, "one", NOW, NOW + 60) == 1);
-	migration_state_sync_finished(&record, MIGRATION_OUTCOME_PROVIDER,
-				      TRUE, "no", NOW, &retry_set, 0);
-	test_assert(test_finish(store, &record, "one") == 1);
+	before = record;
+	test_end_sync(&record, MIGRATION_OUTCOME_PROVIDER, "no", NOW);
+	test_assert(test_finish(store, &before, &record, "one") == 1);
 	record = test_store_record(store, USER);
 	test_assert(record.control == MIGRATION_CONTROL_BLOCKED &&
 		    record.reason == MIGRATION_REASON_PROVIDER);
 	test_assert(record.attempts == 1);
+	migration_store_deinit(&store);
+	test_tmp_remove();
+	test_end();
+}
+
+/* What was wanted during the sync is never overwritten. */
+static void test_migration_store_finish_changed(void)
+{
+	static const struct {
+		const char *set;
+		int ret;
+	} tests[] = {
+		{ "messages_done = 5", 1 },
+		{ "attempts = 5", 1 },
+		{ "control = 'paused'", 0 },
+		{ "control = 'paused', lease_owner = '', lease_until = 0", 0 },
+		{ "control = 'blocked', reason = 'local'", 0 },
+		{ "phase = 'finished', credential = ''", 0 },
+		{ "finish_wanted = 1", 0 },
+		{ "credential = 'bmV3'", 0 },
+		{ "lease_owner = 'two'", 0 },
+	};
+	static const enum migration_outcome outcomes[] = {
+		MIGRATION_OUTCOME_DONE, MIGRATION_OUTCOME_TEMPORARY,
+		MIGRATION_OUTCOME_PASSWORD,
+	};
+	struct migration_store *store;
+	struct migration_record before, record, now;
+	unsigned int i, j;
+
+	test_begin("migration store finish sync: changed since");
+	store = test_store_open();
+	for (i = 0; i < N_ELEMENTS(tests); i++) {
+		for (j = 0; j < N_ELEMENTS(outcomes); j++) {
+			test_job_add(store, "user", "lease_owner = 'one', "
+				     "lease_until = 1700000060");
+			before = record = test_store_record(store, USER);
+			test_end_sync(&record, outcomes[j], "error", NOW);
+			test_job_set(store, "user", tests[i].set);
+			test_assert_idx(test_finish(store, &before, &record,
+						    "one") == tests[i].ret, i);
+			now = test_store_record(store, USER);
+			if (tests[i].ret == 0) {
+				test_assert_idx(now.last_sync == 0, i);
+				test_assert_strcmp_idx(now.error, "", i);
+			}
+			test_store_exec(store, "DELETE FROM migration_account");
+		}
+	}
+	/* deleted */
+	test_store_exec(store, "DELETE FROM migration_job");
+	test_assert(test_finish(store, &before, &record, "one") == 0);
+	test_assert_strcmp(test_store_value(store,
+		"SELECT COUNT(*) FROM migration_job"), "0");
+	migration_store_deinit(&store);
+	test_tmp_remove();
+	test_end();
+}
+
+/* Whoever may not be synced is neither taken nor kept. */
+static void test_migration_store_lease_may_sync(void)
+{
+	static const struct {
+		const char *set;
+		int ret;
+	} tests[] = {
+		{ "control = 'active'", 1 },
+		{ "control = 'blocked', reason = 'local'", 1 },
+		{ "control = 'paused'", 0 },
+		{ "phase = 'finished'", 0 },
+	};
+	struct migration_store *store;
+	unsigned int i;
+
+	test_begin("migration store lease: paused and finished");
+	store = test_store_open();
+	for (i = 0; i < N_ELEMENTS(tests); i++) {
+		test_job_add(store, "user", tests[i].set);
+		test_assert_idx(test_lease(store, USER, "one", NOW, NOW + 60) ==
+				tests[i].ret, i);
+		test_store_exec(store, "DELETE FROM migration_account");
+
+		test_job_add(store, "user", "lease_until = 0");
+		test_assert_idx(test_lease(store, USER, "one", NOW,
+					   NOW + 60) == 1, i);
+		test_job_set(store, "user", tests[i].set);
+		test_assert_idx(test_progress(store, "one", 1, NOW + 90) ==
+				tests[i].ret, i);
+		test_store_exec(store, "DELETE FROM migration_account");
+	}
 	migration_store_deinit(&store);
 	test_tmp_remove();
 	test_end();
@@ -731,7 +833,7 @@ static void test_migration_store_job_errors(void)
 	test_assert(ret == -1);
 	test_assert(test_store_error_has("no such table"));
 	test_assert(test_progress(store, "one", 1, NOW + 60) == -1);
-	test_assert(test_finish(store, &record, "one") == -1);
+	test_assert(test_finish(store, &record, &record, "one") == -1);
 	TEST_STORE(&ret, migration_store_drop_leases, store, "one");
 	test_assert(ret == -1);
 	TEST_STORE(&ret, migration_store_set_login, store, "p", "wait");
@@ -754,6 +856,8 @@ int main(void)
 		test_migration_store_progress,
 		test_migration_store_finish_sync,
 		test_migration_store_finish_failed,
+		test_migration_store_finish_changed,
+		test_migration_store_lease_may_sync,
 		test_migration_store_drop_leases,
 		test_migration_store_set_login,
 		test_migration_store_list_paging,

@@ -207,19 +207,21 @@ static void test_migration_store_mailboxes_finish(void)
 		.count = 1,
 	};
 	struct migration_store *store;
-	struct migration_record record;
+	struct migration_record before, record;
 	int ret;
 
 	test_begin("migration store: mailboxes at the end of a sync");
 	store = test_mailbox_store();
-	record = test_store_record(store, USER);
+	before = record = test_store_record(store, USER);
 	record.lease_owner = "";
 	record.lease_until = 0;
-	TEST_STORE(&ret, migration_store_finish_sync, store, &record, "two",
+	TEST_STORE(&ret, migration_store_finish_sync, store, &before,
+		   &record, "two",
 		   &changes);
 	test_assert(ret == 0);
 	test_assert_strcmp(test_list(store, USER), "");
-	TEST_STORE(&ret, migration_store_finish_sync, store, &record, "one",
+	TEST_STORE(&ret, migration_store_finish_sync, store, &before,
+		   &record, "one",
 		   &changes);
 	test_assert(ret == 1);
 	test_assert_strcmp(test_list(store, USER), "INBOX 9/9 900|");

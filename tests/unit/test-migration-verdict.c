@@ -208,6 +208,18 @@ static void test_migration_verdict_names(void)
 	test_end();
 }
 
+static void test_migration_verdict_account(void)
+{
+	test_begin("migration verdict: account gone");
+	test_assert(migration_verdict_is_account("AUTHORIZATIONFAILED"));
+	test_assert(migration_verdict_is_account("AuthorizationFailed"));
+	test_assert(!migration_verdict_is_account("AUTHENTICATIONFAILED"));
+	test_assert(!migration_verdict_is_account("EXPIRED"));
+	test_assert(!migration_verdict_is_account(""));
+	test_assert(!migration_verdict_is_account(NULL));
+	test_end();
+}
+
 int main(void)
 {
 	static void (*const test_functions[])(void) = {
@@ -215,6 +227,7 @@ int main(void)
 		test_migration_verdict_transport,
 		test_migration_verdict_not_ok,
 		test_migration_verdict_names,
+		test_migration_verdict_account,
 		NULL
 	};
 	return test_run(test_functions);

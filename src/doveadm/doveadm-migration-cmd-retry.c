@@ -1,0 +1,21 @@
+/* Copyright (c) 2026 dovecot-migration authors, see the included COPYING file */
+
+#include "lib.h"
+#include "doveadm-migration-cmd.h"
+#include "doveadm-migration-cmd-control.h"
+
+static void cmd_migration_retry(struct doveadm_cmd_context *cctx)
+{
+	doveadm_migration_cmd_control(cctx, MIGRATION_COMMAND_RETRY);
+}
+
+struct doveadm_cmd_ver2 doveadm_migration_cmd_retry = {
+	.name = "migration retry",
+	.cmd = cmd_migration_retry,
+	.usage = "-u <user> | -p <provider> | -A",
+	DOVEADM_CMD_PARAMS_START DOVEADM_CMD_PARAM('u', "user", CMD_PARAM_STR,
+						   0)
+		DOVEADM_CMD_PARAM('p', "provider", CMD_PARAM_STR, 0)
+			DOVEADM_CMD_PARAM('A', "all", CMD_PARAM_BOOL, 0)
+				DOVEADM_CMD_PARAMS_END
+};

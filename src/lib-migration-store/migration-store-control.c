@@ -1,0 +1,150 @@
+/* Copyright (c) 2026 dovecot-migration authors, see the included COPYING file */
+
+/* What administrators and the calendar do to a record. */
+
+#include "lib.h"
+#include "migration-state.h"
+#include "migration-store-private.h"
+
+#define CONTROL_SET \
+	"UPDATE migration_job SET phase = ?, control = ?, reason = ?, " \
+	"attempts = ?, error = ?, next_sync = ?, credential = ?, " \
+	"finish_wanted = ?"
+/* What a command looks at, and what logins and syncs change. */
+#define CONTROL_WHERE \
+	" WHERE username = ? AND phase = ? AND control = ? AND reason = ? " \
+	"AND attempts = ? AND next_sync = ? AND credential = ? " \
+	"AND finish_wanted = ?"
+
+void migration_store_control(struct migration_store *store,
+			     const struct migration_record *before,
+			     const struct migration_record *record,
+			     migration_store_callback_t *callback,
+			     void *context)
+{
+	struct migration_store_write *write;
+	struct sql_statement *stmt;
+
+	write = migration_store_write_begin(store, callback, context);
+	/* not the lease of a sync that may go on, which progress extends */
+	stmt = sql_statement_init(store->db,
+				  migration_state_may_sync(record) ?
+					  CONTROL_SET CONTROL_WHERE :
+					  CONTROL_SET
+					  ", lease_owner = '', "
+					  "lease_until = 0" CONTROL_WHERE);
+	sql_statement_bind_str(stmt, 0,
+			       migration_phase_to_string(record->phase));
+	sql_statement_bind_str(stmt, 1,
+			       migration_control_to_string(record->control));
+	sql_statement_bind_str(stmt, 2,
+			       migration_reason_to_string(record->reason));
+	sql_statement_bind_int64(stmt, 3, record->attempts);
+	sql_statement_bind_str(stmt, 4, record->error);
+	sql_statement_bind_int64(stmt, 5, record->next_sync);
+	sql_statement_bind_str(stmt, 6, record->credential);
+	sql_statement_bind_int64(stmt, 7, record->finish_wanted ? 1 : 0);
+	sql_statement_bind_str(stmt, 8, before->username);
+	sql_statement_bind_str(stmt, 9,
+			       migration_phase_to_string(before->phase));
+	sql_statement_bind_str(stmt, 10,
+			       migration_control_to_string(before->control));
+	sql_statement_bind_str(stmt, 11,
+			       migration_reason_to_string(before->reason));
+	sql_statement_bind_int64(stmt, 12, before->attempts);
+	sql_statement_bind_int64(stmt, 13, before->next_sync);
+	sql_statement_bind_str(stmt, 14, before->credential);
+	sql_statement_bind_int64(stmt, 15, before->finish_wanted ? 1 : 0);
+	migration_store_write_decide(write, &stmt);
+	migration_store_write_commit(&write);
+	if (*record->credential == '\0')
+		store->scrub_wanted = TRUE;
+}
+
+static void
+store_delete_from(struct migration_store_write *write, const char *sql,
+		  const char *username, bool decides)
+{
+	struct sql_statement *stmt;
+
+	stmt = sql_statement_init(write->store->db, sql);
+	sql_statement_bind_str(stmt, 0, username);
+	if (decides)
+		migration_store_write_decide(write, &stmt);
+	else
+		migration_store_write_add(write, &stmt);
+}
+
+void migration_store_delete(struct migration_store *store, const char *username,
+			    bool with_account,
+			    migration_store_callback_t *callback, void *context)
+{
+	struct migration_store_write *write;
+
+	write = migration_store_write_begin(store, callback, context);
+	migration_store_delete_mailboxes(write, username);
+	store_delete_from(write, "DELETE FROM migration_job WHERE username = ?",
+			  username, !with_account);
+	if (with_account) {
+		store_delete_from(
+			write,
+			"DELETE FROM migration_account WHERE username = ?",
+			username, TRUE);
+	}
+	migration_store_write_commit(&write);
+	store->scrub_wanted = TRUE;
+}
+
+static void
+store_scrubbed(struct sql_result *result, struct migration_store *store)
+{
+	const char *busy;
+	int ret;
+
+	/* somebody reads, or writes, at this moment: again next time */
+	ret = sql_result_next_row(result);
+	busy = ret <= 0 ? NULL : sql_result_get_field_value(result, 0);
+	if (busy == NULL || strcmp(busy, "0") != 0)
+		store->scrub_wanted = TRUE;
+	while (ret > 0)
+		ret = sql_result_next_row(result);
+}
+
+void migration_store_scrub(struct migration_store *store)
+{
+	if (!store->scrub_wanted || store->sqlite_path == NULL)
+		return;
+	store->scrub_wanted = FALSE;
+	sql_query(store->db, "PRAGMA wal_checkpoint(TRUNCATE)", store_scrubbed,
+		  store);
+}
+
+void migration_store_finish_due(struct migration_store *store,
+				const char *provider, time_t before, time_t now,
+				unsigned int limit,
+				migration_store_record_callback_t *callback,
+				void *context)
+{
+	struct sql_statement *stmt;
+
+	stmt = sql_statement_init(
+		store->db,
+		"SELECT " MIGRATION_RECORD_COLUMNS " FROM migration_job j "
+		"JOIN migration_account a ON a.username = j.username "
+		"WHERE j.provider = ? AND j.phase = ? AND j.control IN (?, ?) "
+		"AND j.following_since <= ? AND j.lease_until <= ? LIMIT ?");
+	sql_statement_bind_str(stmt, 0, provider);
+	sql_statement_bind_str(stmt, 1,
+			       migration_phase_to_string(
+				       MIGRATION_PHASE_FOLLOWING));
+	sql_statement_bind_str(stmt, 2,
+			       migration_control_to_string(
+				       MIGRATION_CONTROL_ACTIVE));
+	sql_statement_bind_str(stmt, 3,
+			       migration_control_to_string(
+				       MIGRATION_CONTROL_BLOCKED));
+	sql_statement_bind_int64(stmt, 4, before);
+	sql_statement_bind_int64(stmt, 5, now);
+	sql_statement_bind_int64(stmt, 6, limit);
+	migration_store_query_records(store, &stmt, callback, context);
+}
