@@ -17,9 +17,6 @@
    count. */
 #define MIGRATION_MAX_ANSWER_READS 512
 
-/* Login checks that wait in line behind max_logins, for each provider. */
-#define MIGRATION_MAX_WAITING_LOGINS 1000
-
 /* auth waits this long for the queue before the login fails temporarily. */
 #define MIGRATION_QUEUE_TIMEOUT_MSECS (10 * 1000)
 /* A lost connection to the queue is not tried again more often than this. */

@@ -51,6 +51,11 @@ struct migration_settings {
 	const char *migration_db_connect;
 	const char *migration_login;
 	unsigned int migration_login_timeout;
+	/* Logins that wait in line behind max_logins, for each provider */
+	unsigned int migration_login_line;
+	/* Connection failures in a row, 0 = no breaker */
+	unsigned int migration_breaker_failures;
+	unsigned int migration_breaker_time;
 	unsigned int migration_interval;
 	unsigned int migration_finish_after;
 	unsigned int migration_switch_timeout;
