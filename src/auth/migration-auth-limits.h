@@ -2,10 +2,14 @@
 #define MIGRATION_AUTH_LIMITS_H
 
 /* Between a login and the provider: whether the provider is asked at all, so
-   that it is neither asked too often nor while it is down. Logs whom it did
-   not ask, with event migration_login_limited, and breakers that open and
-   close; who asked logs what the provider said. Owns the prober. Nothing
-   blocks. */
+   that nobody tries passwords there through us, no user is locked out there,
+   and it is neither asked too often nor while it is down. Logs whom it did not
+   ask, with event migration_login_limited, and breakers that open and close;
+   the caller logs what a provider that was asked said.
+
+   A remote user's password is checked once at a time; what is remembered of
+   refusals is in memory only, see migration-refusals.h. Owns the prober.
+   Nothing blocks. */
 
 #include "migration-probe.h"
 
@@ -22,6 +26,10 @@ int migration_auth_limits_init(const struct migration_settings *set,
 			       const char **error_r);
 /* All checks must have finished or been cancelled. */
 void migration_auth_limits_deinit(struct migration_auth_limits **limits);
+
+/* Something is remembered that would be lost with the process: refusals, or
+   that a provider is down. */
+bool migration_auth_limits_in_use(struct migration_auth_limits *limits);
 
 /* Asks the provider unless a limit forbids it: then the result says so
    (asked), its verdict is what the user shall be told, and it has been logged.

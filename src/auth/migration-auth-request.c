@@ -488,6 +488,11 @@ void migration_auth_verify(struct migration_auth *auth,
 						    login_looked_up, req);
 }
 
+bool migration_auth_can_die(struct migration_auth *auth)
+{
+	return !migration_auth_limits_in_use(auth->limits);
+}
+
 static int
 auth_check_scheme(const struct migration_settings *set, const char **error_r)
 {

@@ -17,6 +17,12 @@
    count. */
 #define MIGRATION_MAX_ANSWER_READS 512
 
+/* Users and passwords whose refusal is remembered: about 2 MB in all, more
+   with a high migration_login_refusals. */
+#define MIGRATION_MAX_REFUSALS 10000
+/* The highest migration_login_refusals. */
+#define MIGRATION_MAX_LOGIN_REFUSALS 100
+
 /* auth waits this long for the queue before the login fails temporarily. */
 #define MIGRATION_QUEUE_TIMEOUT_MSECS (10 * 1000)
 /* A lost connection to the queue is not tried again more often than this. */

@@ -32,7 +32,7 @@ struct migration_refusals {
 };
 
 /* The keys are as good as random already. */
-static unsigned int refusals_hash(const unsigned char *hash)
+unsigned int migration_refusals_hash(const unsigned char *hash)
 {
 	unsigned int result;
 
@@ -40,7 +40,8 @@ static unsigned int refusals_hash(const unsigned char *hash)
 	return result;
 }
 
-static int refusals_cmp(const unsigned char *hash1, const unsigned char *hash2)
+int migration_refusals_hash_cmp(const unsigned char *hash1,
+				const unsigned char *hash2)
 {
 	return memcmp(hash1, hash2, MIGRATION_REFUSALS_HASH_BYTES);
 }
@@ -49,8 +50,8 @@ static void
 refusals_table_init(struct refusals_table *table, unsigned int times)
 {
 	table->times = times;
-	hash_table_create(&table->entries, default_pool, 0, refusals_hash,
-			  refusals_cmp);
+	hash_table_create(&table->entries, default_pool, 0,
+			  migration_refusals_hash, migration_refusals_hash_cmp);
 }
 
 static void refusals_table_remove(struct refusals_table *table,
@@ -155,6 +156,12 @@ static void refusals_table_expire(const struct migration_refusals *refusals,
 	}
 }
 
+static void refusals_expire(struct migration_refusals *refusals, time_t now)
+{
+	refusals_table_expire(refusals, &refusals->users, now);
+	refusals_table_expire(refusals, &refusals->passwords, now);
+}
+
 struct migration_refusals *
 migration_refusals_init(const struct migration_refusals_settings *set)
 {
@@ -234,8 +241,7 @@ void migration_refusals_add(struct migration_refusals *refusals,
 {
 	if (refusals->set.secs == 0)
 		return;
-	refusals_table_expire(refusals, &refusals->users, now);
-	refusals_table_expire(refusals, &refusals->passwords, now);
+	refusals_expire(refusals, now);
 	refusals_table_add(refusals, &refusals->users, key->user, now);
 	refusals_table_add(refusals, &refusals->passwords, key->password, now);
 }
@@ -247,8 +253,10 @@ void migration_refusals_clear(struct migration_refusals *refusals,
 	refusals_table_forget(&refusals->passwords, key->password);
 }
 
-unsigned int migration_refusals_count(const struct migration_refusals *refusals)
+unsigned int
+migration_refusals_count(struct migration_refusals *refusals, time_t now)
 {
+	refusals_expire(refusals, now);
 	return hash_table_count(refusals->users.entries) +
 	       hash_table_count(refusals->passwords.entries);
 }

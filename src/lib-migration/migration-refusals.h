@@ -66,8 +66,14 @@ void migration_refusals_add(struct migration_refusals *refusals,
 void migration_refusals_clear(struct migration_refusals *refusals,
 			      const struct migration_refusals_key *key);
 
-/* Entries in memory: users and passwords. */
+/* For hash tables whose keys are hashes of a migration_refusals_key. */
+unsigned int migration_refusals_hash(const unsigned char *hash);
+int migration_refusals_hash_cmp(const unsigned char *hash1,
+				const unsigned char *hash2);
+
+/* Entries in memory, users and passwords, without those that no longer
+   count. */
 unsigned int
-migration_refusals_count(const struct migration_refusals *refusals);
+migration_refusals_count(struct migration_refusals *refusals, time_t now);
 
 #endif

@@ -5,6 +5,7 @@
 #include "buffer.h"
 #include "settings-parser.h"
 #include "migration-exclude.h"
+#include "migration-limits.h"
 #include "migration-provider.h"
 #include "migration-settings.h"
 
@@ -106,6 +107,8 @@ static const struct setting_define migration_setting_defines[] = {
 	DEF(STR, migration_db_connect),
 	DEF(ENUM, migration_login),
 	DEF(TIME, migration_login_timeout),
+	DEF(UINT, migration_login_refusals),
+	DEF(TIME, migration_login_refusal_time),
 	DEF(UINT, migration_login_line),
 	DEF(UINT, migration_breaker_failures),
 	DEF(TIME, migration_breaker_time),
@@ -136,6 +139,8 @@ static const struct migration_settings migration_default_settings = {
 	.migration_db_connect = PKG_STATEDIR"/migration/migration.sqlite",
 	.migration_login = "wait:local:proxy",
 	.migration_login_timeout = 15,
+	.migration_login_refusals = 3,
+	.migration_login_refusal_time = 10*60,
 	.migration_login_line = 1000,
 	.migration_breaker_failures = 5,
 	.migration_breaker_time = 30,
@@ -327,6 +332,19 @@ check_login_limits(const struct migration_settings *set, const char **error_r)
 	    set->migration_login_timeout > 60) {
 		*error_r = "migration_login_timeout: must be 1..60 seconds, "
 			   "because mail programs give up after that";
+		return FALSE;
+	}
+	if (set->migration_login_refusals > MIGRATION_MAX_LOGIN_REFUSALS) {
+		*error_r = t_strdup_printf(
+			"migration_login_refusals: must not be above %u (0 = "
+			"no limit)",
+			MIGRATION_MAX_LOGIN_REFUSALS);
+		return FALSE;
+	}
+	if (set->migration_login_refusal_time > 24 * 60 * 60) {
+		*error_r = "migration_login_refusal_time: must not be above "
+			   "1 day, because users who have mended their "
+			   "password are kept out as long";
 		return FALSE;
 	}
 	if (set->migration_login_line > 100000) {

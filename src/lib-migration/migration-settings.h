@@ -51,6 +51,10 @@ struct migration_settings {
 	const char *migration_db_connect;
 	const char *migration_login;
 	unsigned int migration_login_timeout;
+	/* Refused passwords of a user before it is left alone, 0 = no limit */
+	unsigned int migration_login_refusals;
+	/* How long a refusal is remembered, 0 = not at all */
+	unsigned int migration_login_refusal_time;
 	/* Logins that wait in line behind max_logins, for each provider */
 	unsigned int migration_login_line;
 	/* Connection failures in a row, 0 = no breaker */

@@ -39,11 +39,268 @@ def new_users(count, prefix="user"):
     return [f"{prefix}{i}@old.example" for i in range(count)]
 
 
+def wrong(count):
+    return [b"wrong %d" % i for i in range(count)]
+
+
+def told_each(target, user, passwords):
+    """One after the other: what the client was told each time."""
+    answers = [target.login(user, password) for password in passwords]
+    return ["OK" if answer.status == "OK" else answer.code
+            for answer in answers]
+
+
 def answers(burst):
     """How often clients were told what."""
     told = ["OK" if answer.status == "OK" else answer.code
             for answer in burst.answers]
     return {word: told.count(word) for word in set(told)}
+
+
+def not_asked(target, user, *needles):
+    target.settle_log()
+    return target.log_lines("info", f"Login of {user} at provider oldhost",
+                            "the provider was not asked until 20", *needles)
+
+
+# What the provider has refused
+
+ANNA = "anna@old.example"
+REFUSED = "AUTHENTICATIONFAILED"
+
+
+@pytest.fixture
+def liar():
+    """Knows Anna."""
+    with Liar(accounts={ANNA.encode(): PASSWORD}) as liar:
+        yield liar
+
+
+def wrong_logins(liar):
+    """Passwords that the provider has refused."""
+    return [login.password for login in liar.logins
+            if login.password != PASSWORD]
+
+
+@pytest.mark.parametrize("secs, logins", [("10 mins", 1), ("0", 3)],
+                         ids=["default", "off"])
+def test_same_wrong_password(make_target, liar, secs, logins):
+    target = make_limited(make_target, liar.port, {
+        "migration_login_refusal_time": secs,
+        "migration_login_refusals": "0"})
+    assert told_each(target, ANNA, [b"wrong"] * 3) == [REFUSED] * 3
+    assert len(liar.logins) == logins
+    lines = not_asked(target, ANNA, "it has refused this password")
+    assert len(lines) == 3 - logins
+    assert all("wrong" not in line.split("Login of")[1] for line in lines)
+    # another user with this password, and another password
+    target.login("bert@old.example", b"wrong")
+    target.login(ANNA, b"other")
+    assert len(liar.logins) == logins + 2
+    assert_answer(target.login(ANNA, PASSWORD), "OK")
+
+
+def test_refusal_expires(make_target, liar):
+    target = make_limited(make_target, liar.port, {
+        "migration_login_refusal_time": "5 secs"})
+    assert told_each(target, ANNA, wrong(3) + [wrong(1)[0], PASSWORD]) == \
+        [REFUSED] * 5
+    assert [login.password for login in liar.logins] == wrong(3)
+    time.sleep(5.5)
+    # as if the provider had a new password now
+    liar.accounts = {ANNA.encode(): wrong(3)[1]}
+    assert_answer(target.login(ANNA, wrong(3)[1]), "OK")
+
+
+@pytest.mark.parametrize("limit, logins", [(3, 3), (1, 1), (0, 6)])
+def test_refused_user(make_target, liar, limit, logins):
+    target = make_limited(make_target, liar.port, {
+        "migration_login_refusals": limit})
+    assert told_each(target, ANNA, wrong(6)) == [REFUSED] * 6
+    assert wrong_logins(liar) == wrong(logins)
+    # not even with the right one, in whatever case
+    told = [told_each(target, user, [PASSWORD]) for user in
+            (ANNA, ANNA.upper())]
+    assert told == [["OK"] if limit == 0 else [REFUSED]] * 2
+    refused = not_asked(target, ANNA, "it has refused "
+                        f"{limit} logins of this user")
+    assert len(refused) == (6 - logins + 2 if limit else 0)
+    # nobody else
+    came = len(liar.logins)
+    target.login("bert@old.example", b"wrong")
+    assert len(liar.logins) == came + 1
+    target.assert_serves_locally("mia@home.example", "mia's")
+
+
+@pytest.mark.parametrize("limit, logins", [(3, 3), (0, 10)])
+def test_many_wrong_passwords_at_once(make_target, liar, limit, logins,
+                                      figures):
+    target = make_limited(make_target, liar.port, {
+        "migration_login_refusals": limit})
+    with Burst(target, [ANNA] * 10, wrong(10)) as burst:
+        pass
+    assert answers(burst) == {REFUSED: 10}
+    assert len(liar.logins) == logins
+    figures(f"migration_login_refusals = {limit}: {len(liar.logins)} of 10 "
+            "simultaneous wrong passwords of one user reached the provider")
+
+
+@pytest.mark.parametrize("script", [Session, slow(0.5)], ids=["fast", "slow"])
+def test_same_wrong_password_at_once(make_target, liar, script):
+    liar.script = script
+    target = make_limited(make_target, liar.port)
+    with Burst(target, [ANNA] * 20, b"wrong") as burst:
+        pass
+    assert answers(burst) == {REFUSED: 20}
+    assert len(liar.logins) == 1
+
+
+def test_same_good_password_at_once(make_target, liar):
+    """A mail program with many connections at its first login."""
+    liar.script = slow(0.5)
+    target = make_limited(make_target, liar.port)
+    target.mark_logs()
+    with Burst(target, [ANNA] * 20, PASSWORD) as burst:
+        pass
+    assert answers(burst) == {"OK": 20}
+    target.settle_log()
+    assert len(target.log_lines(
+        "info", f"Login of {ANNA} at provider", ": ok")) == 1
+
+
+def test_right_password_between_wrong_ones(make_target, liar):
+    """The last of the three is the right one: nobody is kept out."""
+    liar.script = slow(0.3)
+    target = make_limited(make_target, liar.port)
+    assert told_each(target, ANNA, wrong(2)) == [REFUSED] * 2
+    with Burst(target, [ANNA] * 8, PASSWORD) as burst:
+        pass
+    assert answers(burst) == {"OK": 8}
+
+
+def test_good_login_clears(make_target, liar):
+    target = make_limited(make_target, liar.port)
+    assert told_each(target, ANNA, wrong(2) + [PASSWORD]) == \
+        [REFUSED] * 2 + ["OK"]
+    target.store.wait_moved(ANNA)
+    more = [b"later %d" % i for i in range(5)]
+    assert told_each(target, ANNA, more) == [REFUSED] * 5
+    # what was wrong before is wrong still
+    assert told_each(target, ANNA, wrong(2)) == [REFUSED] * 2
+    assert wrong_logins(liar) == wrong(2) + more[:3]
+    assert_answer(target.login(ANNA, PASSWORD), "OK")
+
+
+@pytest.mark.parametrize("status", ["NO [UNAVAILABLE]", "NO [EXPIRED]"])
+def test_not_a_refusal(make_target, liar, status):
+    liar.script = answering(status)
+    target = make_limited(make_target, liar.port)
+    told_each(target, ANNA, [PASSWORD] * 5)
+    assert len(liar.logins) == 5
+
+
+def test_known_user_is_not_harmed(make_target, liar):
+    """The provider is asked to confirm what is known here; whether it refuses,
+    is not asked, or is down: the user is let in."""
+    target = make_limited(make_target, liar.port)
+    assert_answer(target.login(ANNA, PASSWORD), "OK")
+    target.store.wait_moved(ANNA)
+    target.store.write("UPDATE migration_job SET control = 'blocked', "
+                       "reason = 'local' WHERE username = ?", ANNA)
+    liar.accounts = {}
+    liar.forget()
+    assert told_each(target, ANNA, [PASSWORD] * 5) == ["OK"] * 5
+    assert len(liar.logins) == 1
+    assert len(not_asked(target, ANNA, "this password")) == 4
+
+    liar.script = closing_at("greet")
+    login_all(target, new_users(6))
+    assert is_open(target)
+    liar.forget()
+    target.store.write("UPDATE migration_job SET control = 'blocked', "
+                       "reason = 'local' WHERE username = ?", ANNA)
+    assert told_each(target, ANNA, [PASSWORD] * 2) == ["OK"] * 2
+    assert liar.connections() == 0
+
+
+def main_auth(target):
+    """pid of the auth process that has the passdbs."""
+    return [process.pid for process in target.processes("auth")
+            if "worker" not in process.arguments and
+            " -w" not in process.arguments]
+
+
+def restart_with(target, extra):
+    target.stop()
+    target.extra = extra
+    target.start()
+
+
+def test_idle_auth_remembers(make_target, liar):
+    """Dovecot ends processes that nobody is connected to."""
+    target = make_limited(make_target, liar.port, {
+        "migration_login_refusal_time": "6 secs"})
+    restart_with(target, """
+service imap-login {
+  service_count = 1
+  idle_kill = 1 secs
+}
+service auth {
+  idle_kill = 1 secs
+}
+""")
+    assert told_each(target, ANNA, [b"wrong"]) == [REFUSED]
+    auth, = main_auth(target)
+    wait_until("the login process to end",
+               lambda: target.processes("imap-login") == [])
+    time.sleep(2.5)
+    assert told_each(target, ANNA, [b"wrong"]) == [REFUSED]
+    assert main_auth(target) == [auth]
+    assert len(liar.logins) == 1
+    # when all is forgotten it may go
+    wait_until("auth to end", lambda: auth not in main_auth(target))
+    assert told_each(target, ANNA, [b"wrong"]) == [REFUSED]
+    assert len(liar.logins) == 2
+
+
+def metrics(target):
+    """Value of the metrics' group -> how many events."""
+    dump = target.doveadm_json("stats", "dump")
+    return {row["metric_name"]: int(row["count"]) for row in dump}
+
+
+def test_events(make_target, liar):
+    target = make_limited(make_target, liar.port, {
+        "migration_login_line": "0"}, max_logins=1)
+    restart_with(target, """
+metric finished {
+  filter = event=migration_login_finished
+  group_by = verdict
+}
+metric limited {
+  filter = event=migration_login_limited AND provider=oldhost
+  group_by = reason
+}
+metric breaker {
+  filter = event=migration_breaker_changed AND provider=oldhost
+  group_by = breaker
+}
+""")
+    told_each(target, ANNA, wrong(3) + wrong(1) + [PASSWORD] * 2)
+    liar.script = slow(1)
+    login_all(target, new_users(4))
+    liar.script = closing_at("greet")
+    for i in range(7):
+        target.login(f"last{i}@old.example", PASSWORD)
+    counted = wait_until("the events", lambda: (
+        lambda seen: seen.get("limited_breaker") == 2 and seen)(
+            metrics(target)))
+    assert counted["finished_wrong_password"] == 4
+    assert counted["finished_temporary_failure"] == 5
+    assert counted["limited_refused_before"] == 1
+    assert counted["limited_refusals"] == 2
+    assert counted["limited_line"] == 3
+    assert counted["breaker_open"] == 1
 
 
 # The line

@@ -18,12 +18,14 @@ SLACK_SECS = 2.0
 
 class Burst:
     """Logins that start at the same moment, each on a connection that was
-    made before. A context manager: the logins are done when it ends."""
+    made before. A context manager: the logins are done when it ends. password
+    is everybody's, or a list with each one's."""
 
     def __init__(self, target, users, password):
         self.clients = [Client(target.ports["imap"]) for _ in users]
         self.barrier = threading.Barrier(len(users))
-        self.password = password
+        self.passwords = (password if isinstance(password, list)
+                          else [password] * len(users))
         self.answers = [None] * len(users)
         self.starts = [0.0] * len(users)
         self.ends = [0.0] * len(users)
@@ -34,7 +36,7 @@ class Burst:
         self.barrier.wait()
         self.starts[i] = time.monotonic()
         self.answers[i] = self.clients[i].authenticate_plain(
-            user.encode(), self.password)
+            user.encode(), self.passwords[i])
         self.ends[i] = time.monotonic()
 
     def __enter__(self):

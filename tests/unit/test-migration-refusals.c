@@ -136,7 +136,7 @@ static void test_migration_refusals_off(void)
 		test_assert(migration_refusals_check(refusals, &key, NOW,
 						     &until) == ASK);
 	}
-	test_assert_ucmp(migration_refusals_count(refusals), ==, 0);
+	test_assert_ucmp(migration_refusals_count(refusals, NOW), ==, 0);
 	migration_refusals_deinit(&refusals);
 	test_end();
 }
@@ -205,9 +205,12 @@ static void test_migration_refusals_oldest_goes(void)
 		test_key(refusals, dec2str(i), "x", &key);
 		migration_refusals_add(refusals, &key, NOW);
 	}
-	test_assert_ucmp(migration_refusals_count(refusals), ==, 2000);
+	test_assert_ucmp(migration_refusals_count(refusals, NOW), ==, 2000);
 	migration_refusals_add(refusals, &key, NOW + 600);
-	test_assert_ucmp(migration_refusals_count(refusals), ==, 2);
+	test_assert_ucmp(migration_refusals_count(refusals, NOW + 600), ==,
+			 2);
+	test_assert_ucmp(migration_refusals_count(refusals, NOW + 1200), ==,
+			 0);
 	migration_refusals_deinit(&refusals);
 	test_end();
 }
@@ -226,7 +229,8 @@ static void test_migration_refusals_bounded(void)
 	for (i = 0; i < FLOOD; i++) T_BEGIN {
 		test_key(refusals, dec2str(i), t_strdup_printf("p%u", i), &key);
 		migration_refusals_add(refusals, &key, NOW + i / 1000);
-		test_assert_idx(migration_refusals_count(refusals) <= 20000, i);
+		test_assert_idx(migration_refusals_count(
+				refusals, NOW + i / 1000) <= 20000, i);
 		if (i == 19999)
 			full = mallinfo2().uordblks;
 	} T_END;
@@ -234,7 +238,8 @@ static void test_migration_refusals_bounded(void)
 		test_key(refusals, "anna", t_strdup_printf("p%u", i), &key);
 		migration_refusals_add(refusals, &key, NOW + 200 + i / 1000);
 	} T_END;
-	test_assert_ucmp(migration_refusals_count(refusals), <=, 20000);
+	test_assert_ucmp(migration_refusals_count(refusals, NOW + 220), <=,
+			 20000);
 	/* valgrind's malloc says 0 */
 	test_assert(mallinfo2().uordblks <= full + 4096);
 	test_assert(full - before <= 16 * 1024 * 1024);

@@ -56,6 +56,8 @@ static void test_migration_settings_defaults(void)
 			   "/migration/migration.sqlite") != NULL);
 	test_assert_strcmp(set->migration_login, "wait");
 	test_assert_ucmp(set->migration_login_timeout, ==, 15);
+	test_assert_ucmp(set->migration_login_refusals, ==, 3);
+	test_assert_ucmp(set->migration_login_refusal_time, ==, 600);
 	test_assert_ucmp(set->migration_login_line, ==, 1000);
 	test_assert_ucmp(set->migration_breaker_failures, ==, 5);
 	test_assert_ucmp(set->migration_breaker_time, ==, 30);
@@ -142,6 +144,10 @@ static void test_migration_settings_good(void)
 		{ "migration_login_timeout=1s" },
 		{ "migration_login_timeout=60s" },
 		{ "migration_login_timeout=1 min" },
+		{ "migration_login_refusals=0" },
+		{ "migration_login_refusals=100",
+		  "migration_login_refusal_time=1 day" },
+		{ "migration_login_refusal_time=0" },
 		{ "migration_login_line=0" },
 		{ "migration_login_line=100000" },
 		{ "migration_breaker_failures=0",
@@ -270,6 +276,11 @@ static const struct {
 	{ { "migration_db_connect=migration.sqlite" },
 	  "migration_db_connect: must be the absolute path of the SQLite "
 	  "database" },
+	{ { "migration_login_refusals=101" },
+	  "migration_login_refusals: must not be above 100 (0 = no limit)" },
+	{ { "migration_login_refusal_time=25 hours" },
+	  "migration_login_refusal_time: must not be above 1 day, because "
+	  "users who have mended their password are kept out as long" },
 	{ { "migration_login_line=100001" },
 	  "migration_login_line: must not be above 100000, because nobody "
 	  "would wait so long" },
