@@ -14,11 +14,13 @@
 #include "migration-settings.h"
 #include "migration-auth-limits.h"
 #include "migration-auth-limits-log.h"
+#include "migration-auth-status.h"
 
 struct migration_auth_limits {
 	const struct migration_settings *set;
 	struct event *event;
 	struct migration_prober *prober;
+	struct migration_auth_status *status;
 	struct migration_refusals *refusals;
 	HASH_TABLE(unsigned char *, struct limits_user *) users;
 	struct limits_provider *providers;
@@ -29,6 +31,7 @@ struct limits_provider {
 	const struct migration_provider_settings *set;
 	/* of all users, behind their own other logins */
 	unsigned int waiting;
+	/* the prober's */
 	struct migration_provider_status status;
 };
 
@@ -79,13 +82,26 @@ limits_get_provider(struct migration_auth_limits *limits,
 	return provider;
 }
 
+static void limits_tell(struct migration_auth_limits *limits,
+			const struct limits_provider *provider)
+{
+	struct migration_provider_status status = provider->status;
+
+	status.waiting += provider->waiting;
+	migration_auth_status_update(limits->status, provider->set->name,
+				     &status);
+}
+
 static void limits_changed(const struct migration_provider_settings *provider,
 			   const struct migration_provider_status *status,
 			   const char *breaker_cause, void *context)
 {
 	struct migration_auth_limits *limits = context;
 
-	limits_get_provider(limits, provider)->status = *status;
+	struct limits_provider *limited = limits_get_provider(limits, provider);
+
+	limited->status = *status;
+	limits_tell(limits, limited);
 	if (breaker_cause != NULL)
 		migration_auth_log_breaker(limits->event, provider, status,
 					   breaker_cause, limits->set);
@@ -119,6 +135,7 @@ static void check_wait(struct migration_auth_check *check)
 	DLLIST2_APPEND(&user->waiting_head, &user->waiting_tail, check);
 	check->in_waiting = TRUE;
 	check->provider->waiting++;
+	limits_tell(check->limits, check->provider);
 	check->to = timeout_add(set->migration_login_timeout * 1000,
 				check_expired, check);
 }
@@ -130,6 +147,7 @@ static void check_unwait(struct migration_auth_check *check)
 	DLLIST2_REMOVE(&user->waiting_head, &user->waiting_tail, check);
 	check->in_waiting = FALSE;
 	check->provider->waiting--;
+	limits_tell(check->limits, check->provider);
 	timeout_remove(&check->to);
 }
 
@@ -440,6 +458,7 @@ static void limits_deinit_users(struct migration_auth_limits *limits)
 }
 
 int migration_auth_limits_init(const struct migration_settings *set,
+			       struct migration_auth_queue *queue,
 			       struct event *event_parent,
 			       struct migration_auth_limits **limits_r,
 			       const char **error_r)
@@ -450,6 +469,7 @@ int migration_auth_limits_init(const struct migration_settings *set,
 	limits = i_new(struct migration_auth_limits, 1);
 	limits->set = set;
 	limits->event = event_create(event_parent);
+	limits->status = migration_auth_status_init(queue);
 	limits_init_refusals(limits);
 	i_zero(&prober_set);
 	prober_set.timeout_msecs = set->migration_login_timeout * 1000;
@@ -483,6 +503,7 @@ void migration_auth_limits_deinit(struct migration_auth_limits **_limits)
 		DLLIST_REMOVE(&limits->providers, provider);
 		i_free(provider);
 	}
+	migration_auth_status_deinit(&limits->status);
 	event_unref(&limits->event);
 	i_free(limits);
 }

@@ -16,11 +16,13 @@
 struct migration_secret;
 struct migration_settings;
 struct migration_provider_settings;
+struct migration_auth_queue;
 struct migration_auth_limits;
 struct migration_auth_check;
 
-/* The settings must outlive it. */
+/* Tells the queue how it is doing. Settings and queue must outlive it. */
 int migration_auth_limits_init(const struct migration_settings *set,
+			       struct migration_auth_queue *queue,
 			       struct event *event_parent,
 			       struct migration_auth_limits **limits_r,
 			       const char **error_r);

@@ -520,10 +520,13 @@ int migration_auth_init(const struct migration_settings *set,
 	auth->event = event_create(NULL);
 	event_add_category(auth->event, &event_category_migration);
 	event_set_append_log_prefix(auth->event, "migration: ");
+	auth->queue = migration_auth_queue_init(
+		t_strconcat(base_dir, "/" MIGRATION_AUTH_SOCKET, NULL),
+		auth->event);
 	if (auth_check_scheme(set, error_r) < 0 ||
 	    migration_providers_init(set, &auth->providers, error_r) < 0 ||
-	    migration_auth_limits_init(set, auth->event, &auth->limits,
-				       error_r) < 0 ||
+	    migration_auth_limits_init(set, auth->queue, auth->event,
+				       &auth->limits, error_r) < 0 ||
 	    (array_is_created(&set->providers) &&
 	     array_count(&set->providers) > 0 &&
 	     migration_sealer_init(set->migration_public_key_file,
@@ -531,9 +534,6 @@ int migration_auth_init(const struct migration_settings *set,
 		migration_auth_deinit(&auth);
 		return -1;
 	}
-	auth->queue = migration_auth_queue_init(
-		t_strconcat(base_dir, "/" MIGRATION_AUTH_SOCKET, NULL),
-		auth->event);
 	*auth_r = auth;
 	return 0;
 }
@@ -548,8 +548,8 @@ void migration_auth_deinit(struct migration_auth **_auth)
 	while (auth->requests != NULL) {
 		login_finish(auth->requests, PASSDB_RESULT_INTERNAL_FAILURE);
 	}
-	migration_auth_queue_deinit(&auth->queue);
 	migration_auth_limits_deinit(&auth->limits);
+	migration_auth_queue_deinit(&auth->queue);
 	if (auth->sealer != NULL)
 		migration_sealer_deinit(&auth->sealer);
 	migration_providers_deinit(&auth->providers);

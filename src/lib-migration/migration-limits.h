@@ -28,6 +28,13 @@
 /* A lost connection to the queue is not tried again more often than this. */
 #define MIGRATION_QUEUE_RECONNECT_MSECS 500
 
+/* auth tells the queue about counts of login checks at most this often... */
+#define MIGRATION_STATUS_INTERVAL_MSECS 1000
+/* ... and not at all while the queue reads nothing. */
+#define MIGRATION_STATUS_MAX_UNREAD_BYTES (64 * 1024)
+/* Providers whose login checks the queue remembers for each auth process. */
+#define MIGRATION_MAX_STATUS_PROVIDERS 1000
+
 /* A job is held this long beyond the last sign of life of its worker. */
 #define MIGRATION_LEASE_SECS (5 * 60)
 /* The worker reports at least this often while mail arrives. */

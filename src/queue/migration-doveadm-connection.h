@@ -1,7 +1,7 @@
 #ifndef MIGRATION_DOVEADM_CONNECTION_H
 #define MIGRATION_DOVEADM_CONNECTION_H
 
-/* Answers doveadm: SYNC and STATUS of migration-protocol.h. */
+/* Answers doveadm: SYNC, STATUS and PROVIDERS of migration-protocol.h. */
 
 struct master_service_connection;
 struct migration_queue;

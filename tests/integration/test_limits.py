@@ -1,6 +1,8 @@
 """What keeps logins away from a provider (DESIGN section 3.1), as the provider
 sees it: how many of them came."""
 
+import os
+import signal
 import time
 
 import pytest
@@ -518,3 +520,85 @@ def test_breaker_of_another_provider(make_target):
         login_all(target, [f"later{i}@down.example" for i in range(8)])
         assert down.connections() == came
         assert_answer(target.login("anna@up.example", PASSWORD), "OK")
+
+
+# What doveadm shows
+
+def provider_row(target):
+    row, = target.doveadm_json("migration", "provider", "list")
+    return {name: row[name] for name in ("breaker", "logins", "waiting")}
+
+
+def shown(breaker, logins=0, waiting=0):
+    return {"breaker": breaker, "logins": str(logins), "waiting": str(waiting)}
+
+
+NOTHING = {"breaker": "-", "logins": "-", "waiting": "-"}
+
+
+def wait_shown(target, expected):
+    """Counts are at most a second old."""
+    def as_expected():
+        seen.append(provider_row(target))
+        return seen[-1] == expected
+    seen = []
+    try:
+        wait_until(f"{expected} to be shown", as_expected, 10)
+    except AssertionError as error:
+        raise AssertionError(f"{error}: {seen[-1]}") from None
+
+
+def test_provider_list(make_target, liar):
+    target = make_limited(make_target, liar.port, {
+        "migration_breaker_time": "4 secs"}, max_logins=2)
+    # nobody has tried to log in yet
+    assert provider_row(target) == NOTHING
+
+    # 2 at the provider, 3 behind them, 4 behind another one of their user
+    liar.script = hanging_at("answer_login")
+    users = [ANNA] * 5 + new_users(4)
+    with Burst(target, users, [*wrong(5), *[PASSWORD] * 4]):
+        wait_shown(target, shown("closed", 2, 7))
+        liar.script = answering("NO [UNAVAILABLE]")
+        liar.drop_connections()
+    wait_shown(target, shown("closed"))
+
+    liar.script = closing_at("greet")
+    login_all(target, new_users(8, "failing"))
+    wait_shown(target, shown("open"))
+    # the next login would be the trial
+    wait_shown(target, shown("half-open"))
+
+    liar.script = slow(2)
+    with Burst(target, [ANNA], PASSWORD):
+        wait_shown(target, shown("half-open", 1))
+    wait_shown(target, shown("closed"))
+    target.store.wait_moved(ANNA)
+
+
+def test_provider_list_when_the_queue_restarts(make_target, liar):
+    """It forgets with the connection and is told again with the next."""
+    liar.script = closing_at("greet")
+    target = make_limited(make_target, liar.port)
+    login_all(target, new_users(8))
+    wait_shown(target, shown("open"))
+
+    queue, = target.processes("migration")
+    os.kill(queue.pid, signal.SIGTERM)
+    wait_until("the queue to be back", lambda: [
+        process.pid for process in target.processes("migration")
+        if process.pid != queue.pid])
+    # auth does not connect for that
+    assert provider_row(target) == NOTHING
+    login_all(target, new_users(1, "later"))
+    wait_shown(target, shown("open"))
+
+
+def test_provider_list_without_the_queue(make_target, liar):
+    target = make_limited(make_target, liar.port)
+    login_all(target, [ANNA])
+    target.stop()
+    assert provider_row(target) == NOTHING
+    table = target.doveadm("migration", "provider", "list", check=True)
+    assert table.stdout.split()[-3:] == ["-", "-", "-"]
+    assert table.stderr == ""
