@@ -17,6 +17,9 @@
 /* Only this can be asked by somebody who is really logged in. */
 #define PROBE_SESSION_COMMAND "LIST \"\" \"\""
 
+/* libcurl remembers the address of a host name for 60 seconds. */
+#define PROBE_RESOLVED_SECS 50
+
 /* Checks of one provider that run, and those that wait behind them. */
 struct probe_line {
 	struct probe_line *prev, *next;
@@ -25,6 +28,13 @@ struct probe_line {
 	const struct migration_provider_settings *provider;
 	struct migration_probe *waiting_head, *waiting_tail;
 	unsigned int running, waiting;
+
+	/* The host's name is resolved by one check for all: libcurl makes a
+	   thread for each that needs it at the same time, and auth has not the
+	   memory for many. The others wait in line. */
+	struct migration_probe *resolving;
+	time_t resolved;
+	struct timeout *to_run;
 };
 
 struct migration_prober {
@@ -335,6 +345,21 @@ static void line_changed(struct probe_line *line, const char *breaker_cause)
 	set->changed(line->provider, &status, breaker_cause, set->context);
 }
 
+static bool line_needs_resolving(const struct probe_line *line)
+{
+	struct ip_addr ip;
+
+	return net_addr2ip(line->provider->host, &ip) < 0 &&
+	       (ioloop_time < line->resolved ||
+		ioloop_time - line->resolved >= PROBE_RESOLVED_SECS);
+}
+
+static bool line_is_busy(const struct probe_line *line)
+{
+	return line->running >= line->provider->max_logins ||
+	       line->resolving != NULL;
+}
+
 static bool line_is_blocked(const struct probe_line *line)
 {
 	return migration_breaker_blocks(&line->breaker,
@@ -379,6 +404,8 @@ static void probe_free(struct migration_probe *probe)
 	struct probe_line *line = probe->line;
 
 	probe_tell_breaker(probe, MIGRATION_BREAKER_UNKNOWN, "");
+	if (line->resolving == probe)
+		line->resolving = NULL;
 	if (probe->easy != NULL) {
 		migration_curl_remove(probe->prober->curl, probe->easy);
 		curl_easy_cleanup(probe->easy);
@@ -456,10 +483,16 @@ probe_limit_later(struct migration_probe *probe,
 
 static void probe_expired(struct migration_probe *probe)
 {
+	struct probe_line *line = probe->line;
+
 	if (probe->in_waiting) {
 		probe->limit = MIGRATION_PROBE_LIMIT_LINE;
 		probe_set_text(probe,
-			       "timed out in line behind max_logins checks");
+			       line->resolving != NULL ?
+				       "timed out before the provider's host "
+				       "name was resolved" :
+				       "timed out in line behind max_logins "
+				       "checks");
 		probe_finish_limited(probe);
 		return;
 	}
@@ -581,6 +614,26 @@ probe_fail_later(struct migration_probe *probe,
 	probe->to = timeout_add_short(0, probe_failed, probe);
 }
 
+static void line_run_next(struct probe_line *line)
+{
+	timeout_remove(&line->to_run);
+	probe_run_next(line);
+}
+
+/* Called from within libcurl. */
+static void probe_connecting(void *context)
+{
+	struct migration_probe *probe = context;
+	struct probe_line *line = probe->line;
+
+	if (line->resolving != probe)
+		return;
+	line->resolving = NULL;
+	line->resolved = ioloop_time;
+	if (line->to_run == NULL)
+		line->to_run = timeout_add_short(0, line_run_next, line);
+}
+
 static void probe_start_attempt(struct migration_probe *probe)
 {
 	int msecs = timeval_diff_msecs(&probe->deadline, &ioloop_timeval);
@@ -595,7 +648,8 @@ static void probe_start_attempt(struct migration_probe *probe)
 	}
 	probe->line->running++;
 	if (migration_curl_add(probe->prober->curl, probe->easy,
-			       probe_transfer_finished, probe, &error) < 0) {
+			       probe_transfer_finished, probe_connecting, probe,
+			       &error) < 0) {
 		probe_fail_later(probe, MIGRATION_TRANSPORT_INTERNAL, error);
 	}
 }
@@ -615,6 +669,8 @@ static void probe_send(struct migration_probe *probe)
 	probe->late = msecs < (int)line->prober->set.timeout_msecs / 2;
 	probe->trial = migration_breaker_start(&line->breaker);
 	probe->sent = TRUE;
+	if (line_needs_resolving(line))
+		line->resolving = probe;
 	probe_start_attempt(probe);
 	line_changed(line, probe->trial ? "" : NULL);
 }
@@ -624,7 +680,7 @@ static void probe_run_next(struct probe_line *line)
 	struct migration_probe *probe;
 
 	while (line->waiting_head != NULL &&
-	       line->running < line->provider->max_logins) {
+	       (!line_is_busy(line) || line_is_blocked(line))) {
 		probe = line->waiting_head;
 		DLLIST2_REMOVE(&line->waiting_head, &line->waiting_tail, probe);
 		line->waiting--;
@@ -676,9 +732,10 @@ migration_probe_start(struct migration_prober *prober,
 	   line, a little later so that libcurl can say where it was stuck */
 	probe->to = timeout_add(timeout_msecs + 500, probe_expired, probe);
 
-	if (line->running < provider->max_logins || line_is_blocked(line))
+	if (!line_is_busy(line) || line_is_blocked(line))
 		probe_send(probe);
-	else if (line->waiting < prober->set.max_waiting) {
+	else if (line->running + line->waiting <
+		 provider->max_logins + prober->set.max_waiting) {
 		DLLIST2_APPEND(&line->waiting_head, &line->waiting_tail, probe);
 		line->waiting++;
 		probe->in_waiting = TRUE;
@@ -732,6 +789,7 @@ void migration_prober_deinit(struct migration_prober **_prober)
 		line = prober->lines;
 		i_assert(line->running == 0 && line->waiting == 0);
 		DLLIST_REMOVE(&prober->lines, line);
+		timeout_remove(&line->to_run);
 		i_free(line);
 	}
 	migration_curl_deinit(&prober->curl);
