@@ -18,6 +18,8 @@ struct migration_auth_queue {
 	char *path;
 	struct event *event;
 	struct timeout *to_reconnect;
+	void (*connected)(void *context);
+	void *connected_context;
 
 	HASH_TABLE(void *, struct migration_auth_question *) questions;
 	unsigned int last_id;
@@ -195,6 +197,8 @@ static void queue_connect(struct migration_auth_queue *queue)
 	while (hash_table_iterate(iter, queue->questions, &key, &question))
 		o_stream_nsend_str(conn->conn.output, question->line);
 	hash_table_iterate_deinit(&iter);
+	if (queue->connected != NULL)
+		queue->connected(queue->connected_context);
 }
 
 struct migration_auth_queue *
@@ -297,4 +301,27 @@ void migration_auth_queue_cancel(struct migration_auth_question **_question)
 		return;
 	*_question = NULL;
 	question_free(question);
+}
+
+bool migration_auth_queue_tell(struct migration_auth_queue *queue,
+			       const char *line)
+{
+	struct ostream *output;
+
+	if (queue->conn == NULL)
+		return FALSE;
+	output = queue->conn->conn.output;
+	if (o_stream_get_buffer_used_size(output) >=
+	    MIGRATION_STATUS_MAX_UNREAD_BYTES)
+		return FALSE;
+	o_stream_nsend_str(output, line);
+	return TRUE;
+}
+
+void migration_auth_queue_set_connected_callback(
+	struct migration_auth_queue *queue, void (*callback)(void *context),
+	void *context)
+{
+	queue->connected = callback;
+	queue->connected_context = context;
 }

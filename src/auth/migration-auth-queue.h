@@ -73,4 +73,14 @@ migration_auth_queue_adopt(struct migration_auth_queue *queue,
 			   void *context);
 void migration_auth_queue_cancel(struct migration_auth_question **question);
 
+/* Tells the queue something that needs no answer: a whole line. FALSE if it was
+   not sent, because there is no connection (none is made for that) or the
+   queue reads nothing. */
+bool migration_auth_queue_tell(struct migration_auth_queue *queue,
+			       const char *line);
+/* Called whenever a connection has been made; NULL = nobody. */
+void migration_auth_queue_set_connected_callback(
+	struct migration_auth_queue *queue, void (*callback)(void *context),
+	void *context);
+
 #endif

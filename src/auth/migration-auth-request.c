@@ -9,12 +9,12 @@
 #include "passdb-cache.h"
 #include "password-scheme.h"
 #include "migration-common.h"
-#include "migration-probe.h"
 #include "migration-protocol.h"
 #include "migration-provider.h"
 #include "migration-seal.h"
 #include "migration-secret.h"
 #include "migration-auth-home.h"
+#include "migration-auth-limits.h"
 #include "migration-auth-queue.h"
 #include "migration-auth-request.h"
 
@@ -25,7 +25,7 @@ struct migration_auth {
 	struct event *event;
 	struct migration_providers *providers;
 	struct migration_sealer *sealer;
-	struct migration_prober *prober;
+	struct migration_auth_limits *limits;
 	struct migration_auth_queue *queue;
 	struct migration_auth_request *requests;
 };
@@ -42,7 +42,7 @@ struct migration_auth_request {
 	struct migration_secret *secret;
 
 	struct migration_auth_question *question;
-	struct migration_probe *probe;
+	struct migration_auth_check *check;
 	struct timeval probe_started;
 	/* The password is the one known here, whatever the provider says: what
 	   the queue said about the record. */
@@ -70,7 +70,7 @@ login_finish(struct migration_auth_request *req, enum passdb_result result)
 	req->finished = TRUE;
 	DLLIST_REMOVE(&req->auth->requests, req);
 	migration_auth_queue_cancel(&req->question);
-	migration_probe_cancel(&req->probe);
+	migration_auth_limits_cancel(&req->check);
 	migration_secret_free(&req->secret);
 
 	req->callback(result, request);
@@ -252,8 +252,9 @@ login_probed(const struct migration_probe_result *result, void *context)
 {
 	struct migration_auth_request *req = context;
 
-	req->probe = NULL;
-	login_log_probe(req, result);
+	req->check = NULL;
+	if (result->asked)
+		login_log_probe(req, result);
 	if (req->known_here && result->verdict != MIGRATION_VERDICT_OK) {
 		/* it was only to renew what the worker needs */
 		login_success(req);
@@ -288,11 +289,11 @@ static void login_probe(struct migration_auth_request *req)
 		return;
 	}
 	req->probe_started = ioloop_timeval;
-	req->probe =
-		migration_probe_start(auth->prober, req->user.provider,
-				      req->user.remote_user, req->secret,
-				      auth->set->migration_login_timeout * 1000,
-				      login_probed, req);
+	req->check = migration_auth_limits_check(auth->limits, req->event,
+						 req->user.provider,
+						 req->user.remote_user,
+						 req->secret, login_probed,
+						 req);
 }
 
 static void login_home_checked(enum migration_home home, void *context)
@@ -492,6 +493,11 @@ void migration_auth_verify(struct migration_auth *auth,
 						    login_looked_up, req);
 }
 
+bool migration_auth_can_die(struct migration_auth *auth)
+{
+	return !migration_auth_limits_in_use(auth->limits);
+}
+
 static int
 auth_check_scheme(const struct migration_settings *set, const char **error_r)
 {
@@ -519,9 +525,13 @@ int migration_auth_init(const struct migration_settings *set,
 	auth->event = event_create(NULL);
 	event_add_category(auth->event, &event_category_migration);
 	event_set_append_log_prefix(auth->event, "migration: ");
+	auth->queue = migration_auth_queue_init(
+		t_strconcat(base_dir, "/" MIGRATION_AUTH_SOCKET, NULL),
+		auth->event);
 	if (auth_check_scheme(set, error_r) < 0 ||
 	    migration_providers_init(set, &auth->providers, error_r) < 0 ||
-	    migration_prober_init(&auth->prober, error_r) < 0 ||
+	    migration_auth_limits_init(set, auth->queue, auth->event,
+				       &auth->limits, error_r) < 0 ||
 	    (array_is_created(&set->providers) &&
 	     array_count(&set->providers) > 0 &&
 	     migration_sealer_init(set->migration_public_key_file,
@@ -529,9 +539,6 @@ int migration_auth_init(const struct migration_settings *set,
 		migration_auth_deinit(&auth);
 		return -1;
 	}
-	auth->queue = migration_auth_queue_init(
-		t_strconcat(base_dir, "/" MIGRATION_AUTH_SOCKET, NULL),
-		auth->event);
 	*auth_r = auth;
 	return 0;
 }
@@ -546,8 +553,8 @@ void migration_auth_deinit(struct migration_auth **_auth)
 	while (auth->requests != NULL) {
 		login_finish(auth->requests, PASSDB_RESULT_INTERNAL_FAILURE);
 	}
+	migration_auth_limits_deinit(&auth->limits);
 	migration_auth_queue_deinit(&auth->queue);
-	migration_prober_deinit(&auth->prober);
 	if (auth->sealer != NULL)
 		migration_sealer_deinit(&auth->sealer);
 	migration_providers_deinit(&auth->providers);

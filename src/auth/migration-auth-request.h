@@ -17,6 +17,9 @@ int migration_auth_init(const struct migration_settings *set,
 /* Answers what is on its way with a temporary failure. */
 void migration_auth_deinit(struct migration_auth **auth);
 
+/* TRUE if the process has nothing in memory that should outlive a pause. */
+bool migration_auth_can_die(struct migration_auth *auth);
+
 /* The callback is called exactly once, perhaps from inside this function. */
 void migration_auth_verify(struct migration_auth *auth,
 			   struct auth_request *request, const char *password,

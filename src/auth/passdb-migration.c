@@ -24,6 +24,9 @@ extern const char *authdb_migration_version;
 void authdb_migration_init(void);
 void authdb_migration_deinit(void);
 
+/* The callback has no context; there is one passdb migration. */
+static struct migration_passdb_module *idle_module = NULL;
+
 const char *authdb_migration_version = DOVECOT_ABI_VERSION;
 
 static const struct migration_settings *
@@ -78,8 +81,18 @@ migration_passdb_preinit(pool_t pool, const char *args)
 	return &module->module;
 }
 
-static void migration_passdb_init(struct passdb_module *_module ATTR_UNUSED)
+/* Master ends an auth process that nobody is connected to for a while. */
+static bool migration_passdb_idle_die(void)
 {
+	return idle_module == NULL || migration_auth_can_die(idle_module->auth);
+}
+
+static void migration_passdb_init(struct passdb_module *_module)
+{
+	idle_module =
+		container_of(_module, struct migration_passdb_module, module);
+	master_service_set_idle_die_callback(master_service,
+					     migration_passdb_idle_die);
 	migration_auth_home_init();
 }
 
@@ -88,6 +101,8 @@ static void migration_passdb_deinit(struct passdb_module *_module)
 	struct migration_passdb_module *module =
 		container_of(_module, struct migration_passdb_module, module);
 
+	master_service_set_idle_die_callback(master_service, NULL);
+	idle_module = NULL;
 	migration_auth_deinit(&module->auth);
 	migration_auth_home_deinit();
 }

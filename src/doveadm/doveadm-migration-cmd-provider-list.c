@@ -3,19 +3,28 @@
 #include "lib.h"
 #include "array.h"
 #include "ioloop.h"
+#include "migration-protocol.h"
+#include "migration-provider-status.h"
 #include "migration-settings.h"
 #include "migration-state.h"
 #include "migration-store.h"
 #include "doveadm-migration-cmd.h"
+#include "doveadm-migration-queue.h"
+
+#define PROVIDERS_ANSWER_SECS 10
 
 struct provider_row {
 	const struct migration_provider_settings *set;
 	unsigned int users, syncing;
+	/* login checks; all zero if auth has told nothing */
+	struct migration_provider_status status;
 };
 
 struct provider_list_context {
 	struct doveadm_migration_cmd cmd;
 	ARRAY(struct provider_row) rows;
+	/* an auth process has told the queue how its checks are doing */
+	bool has_status;
 };
 
 static const struct doveadm_migration_column provider_list_columns[] = {
@@ -29,6 +38,10 @@ static const struct doveadm_migration_column provider_list_columns[] = {
 	{ "max_logins", DOVEADM_MIGRATION_COLUMN_NUMBER },
 	{ "users", DOVEADM_MIGRATION_COLUMN_NUMBER },
 	{ "syncing", DOVEADM_MIGRATION_COLUMN_NUMBER },
+	{ "breaker", 0 },
+	/* these may be "-": no numbers to json */
+	{ "logins", DOVEADM_PRINT_HEADER_FLAG_RIGHT_JUSTIFY },
+	{ "waiting", DOVEADM_PRINT_HEADER_FLAG_RIGHT_JUSTIFY },
 	{ NULL, 0 }
 };
 
@@ -94,6 +107,64 @@ static void provider_list_count(struct provider_list_context *ctx)
 	migration_store_wait(ctx->cmd.store);
 }
 
+static int provider_list_queue_line(const char *const *args, void *context)
+{
+	struct provider_list_context *ctx = context;
+	struct migration_provider_status status;
+	struct provider_row *row;
+	unsigned int auths;
+
+	if (strcmp(args[0], MIGRATION_VERB_PROVIDERS) == 0) {
+		if (args[1] == NULL || str_to_uint(args[1], &auths) < 0)
+			return -1;
+		ctx->has_status = auths > 0;
+		return 0;
+	}
+	if (strcmp(args[0], MIGRATION_VERB_PROVIDER) != 0 || args[1] == NULL ||
+	    migration_provider_status_parse(args + 2, &status) < 0)
+		return -1;
+	array_foreach_modifiable(&ctx->rows, row) {
+		if (strcmp(row->set->name, args[1]) == 0)
+			row->status = status;
+	}
+	return 1;
+}
+
+static void provider_list_ask_queue(struct provider_list_context *ctx)
+{
+	const char *error;
+
+	switch (doveadm_migration_queue_ask(
+		ctx->cmd.event, MIGRATION_VERB_PROVIDERS, PROVIDERS_ANSWER_SECS,
+		provider_list_queue_line, ctx, &error)) {
+	case DOVEADM_MIGRATION_QUEUE_OK:
+	case DOVEADM_MIGRATION_QUEUE_NOT_RUNNING:
+		break;
+	case DOVEADM_MIGRATION_QUEUE_ERROR:
+		/* the settings are worth showing all the same */
+		e_info(ctx->cmd.event, "No logins are shown: %s", error);
+		break;
+	case DOVEADM_MIGRATION_QUEUE_INTERRUPTED:
+		doveadm_exit_code = EX_TEMPFAIL;
+		break;
+	}
+}
+
+static void provider_list_print_status(const struct provider_list_context *ctx,
+				       const struct provider_row *row)
+{
+	if (!ctx->has_status) {
+		doveadm_print("-");
+		doveadm_print("-");
+		doveadm_print("-");
+		return;
+	}
+	doveadm_print(migration_breaker_state_to_string(
+		migration_provider_status_breaker(&row->status, ioloop_time)));
+	doveadm_print_num(row->status.running);
+	doveadm_print_num(row->status.waiting);
+}
+
 static void provider_list_print(struct provider_list_context *ctx)
 {
 	const struct provider_row *row;
@@ -115,6 +186,7 @@ static void provider_list_print(struct provider_list_context *ctx)
 		doveadm_print_num(row->set->max_logins);
 		doveadm_print_num(row->users);
 		doveadm_print_num(row->syncing);
+		provider_list_print_status(ctx, row);
 	}
 }
 
@@ -126,6 +198,7 @@ static void cmd_migration_provider_list(struct doveadm_cmd_context *cctx)
 	doveadm_migration_cmd_init(&ctx.cmd, cctx);
 	provider_list_init_rows(&ctx);
 	provider_list_count(&ctx);
+	provider_list_ask_queue(&ctx);
 	provider_list_print(&ctx);
 	doveadm_migration_cmd_deinit(&ctx.cmd);
 }

@@ -7,6 +7,9 @@
 #include "migration-curl.h"
 
 #include <fcntl.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 #include <sys/socket.h>
 
 struct migration_curl {
@@ -18,8 +21,10 @@ struct migration_curl {
 
 struct migration_curl_transfer {
 	struct migration_curl_transfer *prev, *next;
+	struct migration_curl *curl;
 	CURL *easy;
 	migration_curl_callback_t *callback;
+	migration_curl_connecting_t *connecting;
 	void *context;
 	unsigned int reads;
 	bool overflow;
@@ -176,10 +181,12 @@ static curl_socket_t
 curl_socket_open(void *context, curlsocktype purpose ATTR_UNUSED,
 		 struct curl_sockaddr *addr)
 {
-	struct migration_curl *curl = context;
+	struct migration_curl_transfer *transfer = context;
+	struct migration_curl *curl = transfer->curl;
 	struct migration_curl_socket *sock;
 	int fd;
 
+	transfer->connecting(transfer->context);
 	fd = socket(addr->family, addr->socktype | SOCK_CLOEXEC,
 		    addr->protocol);
 	for (sock = curl->sockets; sock != NULL; sock = sock->next) {
@@ -223,6 +230,12 @@ int migration_curl_init(struct migration_curl **curl_r, const char **error_r)
 					   curl_easy_strerror(code));
 		return -1;
 	}
+#ifdef M_ARENA_MAX
+	/* libcurl resolves names in threads, and malloc would give each of them
+	   an arena of its own: 64 MB of address space, of which auth has 256 in
+	   all (vsz_limit) */
+	(void)mallopt(M_ARENA_MAX, 1);
+#endif
 	curl = i_new(struct migration_curl, 1);
 	curl->multi = curl_multi_init();
 	if (curl->multi == NULL) {
@@ -256,21 +269,24 @@ void migration_curl_deinit(struct migration_curl **_curl)
 }
 
 int migration_curl_add(struct migration_curl *curl, CURL *easy,
-		       migration_curl_callback_t *callback, void *context,
+		       migration_curl_callback_t *callback,
+		       migration_curl_connecting_t *connecting, void *context,
 		       const char **error_r)
 {
 	struct migration_curl_transfer *transfer;
 	CURLMcode mcode;
 
 	transfer = i_new(struct migration_curl_transfer, 1);
+	transfer->curl = curl;
 	transfer->easy = easy;
 	transfer->callback = callback;
+	transfer->connecting = connecting;
 	transfer->context = context;
 	DLLIST_PREPEND(&curl->transfers, transfer);
 	(void)curl_easy_setopt(easy, CURLOPT_PRIVATE, transfer);
 	(void)curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION,
 			       curl_socket_open);
-	(void)curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, curl);
+	(void)curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, transfer);
 	/* only sets a timer: the transfer begins in the next turn */
 	mcode = curl_multi_add_handle(curl->multi, easy);
 	if (mcode != CURLM_OK) {

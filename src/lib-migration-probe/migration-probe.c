@@ -8,6 +8,7 @@
 #include "migration-config.h"
 #include "migration-curl.h"
 #include "migration-limits.h"
+#include "migration-provider-status.h"
 #include "migration-reply.h"
 #include "migration-secret.h"
 #include "migration-settings.h"
@@ -16,15 +17,28 @@
 /* Only this can be asked by somebody who is really logged in. */
 #define PROBE_SESSION_COMMAND "LIST \"\" \"\""
 
+/* libcurl remembers the address of a host name for 60 seconds. */
+#define PROBE_RESOLVED_SECS 50
+
 /* Checks of one provider that run, and those that wait behind them. */
 struct probe_line {
 	struct probe_line *prev, *next;
+	struct migration_prober *prober;
+	struct migration_breaker breaker;
 	const struct migration_provider_settings *provider;
 	struct migration_probe *waiting_head, *waiting_tail;
 	unsigned int running, waiting;
+
+	/* The host's name is resolved by one check for all: libcurl makes a
+	   thread for each that needs it at the same time, and auth has not the
+	   memory for many. The others wait in line. */
+	struct migration_probe *resolving;
+	time_t resolved;
+	struct timeout *to_run;
 };
 
 struct migration_prober {
+	struct migration_prober_settings set;
 	struct migration_curl *curl;
 	struct probe_line *lines;
 };
@@ -42,7 +56,13 @@ struct migration_probe {
 	struct timeout *to;
 	struct timeval deadline;
 	const char *mechanism;
+	enum migration_probe_limit limit;
 	bool in_waiting:1;
+	/* the breaker waits to be told how it ended */
+	bool sent:1;
+	bool trial:1;
+	/* most of its time was spent in line */
+	bool late:1;
 
 	/* what this attempt has seen so far */
 	struct migration_contact contact;
@@ -311,10 +331,81 @@ static void probe_reset_attempt(struct migration_probe *probe)
 	probe->stop = FALSE;
 }
 
+static void line_changed(struct probe_line *line, const char *breaker_cause)
+{
+	const struct migration_prober_settings *set = &line->prober->set;
+	const struct migration_provider_status status = {
+		.breaker = line->breaker.state,
+		.until = migration_breaker_until(&line->breaker, &set->breaker),
+		.running = line->running,
+		.waiting = line->waiting,
+		.failures = line->breaker.failures,
+	};
+
+	set->changed(line->provider, &status, breaker_cause, set->context);
+}
+
+static bool line_needs_resolving(const struct probe_line *line)
+{
+	struct ip_addr ip;
+
+	return net_addr2ip(line->provider->host, &ip) < 0 &&
+	       (ioloop_time < line->resolved ||
+		ioloop_time - line->resolved >= PROBE_RESOLVED_SECS);
+}
+
+static bool line_is_busy(const struct probe_line *line)
+{
+	return line->running >= line->provider->max_logins ||
+	       line->resolving != NULL;
+}
+
+static bool line_is_blocked(const struct probe_line *line)
+{
+	return migration_breaker_blocks(&line->breaker,
+					&line->prober->set.breaker,
+					ioloop_time);
+}
+
+static void
+probe_tell_breaker(struct migration_probe *probe,
+		   enum migration_breaker_result result, const char *cause)
+{
+	struct probe_line *line = probe->line;
+
+	if (!probe->sent)
+		return;
+	probe->sent = FALSE;
+	if (migration_breaker_finish(&line->breaker, &line->prober->set.breaker,
+				     result, probe->trial, ioloop_time))
+		line_changed(line, cause);
+}
+
+static enum migration_breaker_result
+probe_breaker_result(const struct migration_probe *probe)
+{
+	switch (migration_verdict_reach(&probe->contact)) {
+	case MIGRATION_REACH_ANSWERED:
+		return MIGRATION_BREAKER_ANSWERED;
+	case MIGRATION_REACH_UNKNOWN:
+		return MIGRATION_BREAKER_UNKNOWN;
+	case MIGRATION_REACH_FAILED:
+		break;
+	}
+	/* a provider that was given no time is not to blame */
+	if (probe->late &&
+	    probe->contact.transport == MIGRATION_TRANSPORT_TIMEOUT)
+		return MIGRATION_BREAKER_UNKNOWN;
+	return MIGRATION_BREAKER_FAILED;
+}
+
 static void probe_free(struct migration_probe *probe)
 {
 	struct probe_line *line = probe->line;
 
+	probe_tell_breaker(probe, MIGRATION_BREAKER_UNKNOWN, "");
+	if (line->resolving == probe)
+		line->resolving = NULL;
 	if (probe->easy != NULL) {
 		migration_curl_remove(probe->prober->curl, probe->easy);
 		curl_easy_cleanup(probe->easy);
@@ -330,6 +421,16 @@ static void probe_free(struct migration_probe *probe)
 	i_free(probe->text);
 	i_free(probe->user);
 	i_free(probe);
+	line_changed(line, NULL);
+}
+
+static const char *probe_get_ip(const struct migration_probe *probe)
+{
+	const char *ip = NULL;
+
+	if (probe->easy != NULL)
+		(void)curl_easy_getinfo(probe->easy, CURLINFO_PRIMARY_IP, &ip);
+	return ip == NULL ? "" : t_strdup(ip);
 }
 
 static void probe_finish(struct migration_probe *probe, const char *detail)
@@ -338,24 +439,66 @@ static void probe_finish(struct migration_probe *probe, const char *detail)
 	struct migration_probe_result result;
 
 	i_zero(&result);
+	result.asked = TRUE;
 	result.contact = probe->contact;
 	result.verdict = migration_verdict(&probe->contact);
 	result.mechanism = probe->mechanism;
+	result.ip = probe_get_ip(probe);
 	result.error = result.verdict == MIGRATION_VERDICT_OK ?
 			       "" :
 			       probe_describe(probe, detail);
+	/* what the callback starts must find it changed already */
+	probe_tell_breaker(probe, probe_breaker_result(probe), result.error);
 	probe->callback(&result, probe->context);
 	probe_free(probe);
 	probe_run_next(line);
 }
 
+/* The provider was not asked. */
+static void probe_finish_limited(struct migration_probe *probe)
+{
+	struct probe_line *line = probe->line;
+	struct migration_probe_result result;
+
+	i_zero(&result);
+	result.verdict = MIGRATION_VERDICT_TEMPORARY;
+	result.limit = probe->limit;
+	result.mechanism = probe->mechanism;
+	result.ip = "";
+	result.error = t_strdup(probe->text);
+	probe->callback(&result, probe->context);
+	probe_free(probe);
+	probe_run_next(line);
+}
+
+static void
+probe_limit_later(struct migration_probe *probe,
+		  enum migration_probe_limit limit, const char *text)
+{
+	probe->limit = limit;
+	probe_set_text(probe, text);
+	timeout_remove(&probe->to);
+	probe->to = timeout_add_short(0, probe_finish_limited, probe);
+}
+
 static void probe_expired(struct migration_probe *probe)
 {
-	/* the line or libcurl took too long */
+	struct probe_line *line = probe->line;
+
+	if (probe->in_waiting) {
+		probe->limit = MIGRATION_PROBE_LIMIT_LINE;
+		probe_set_text(probe,
+			       line->resolving != NULL ?
+				       "timed out before the provider's host "
+				       "name was resolved" :
+				       "timed out in line behind max_logins "
+				       "checks");
+		probe_finish_limited(probe);
+		return;
+	}
+	/* libcurl took too long */
 	probe->contact.transport = MIGRATION_TRANSPORT_TIMEOUT;
-	probe_finish(probe, probe->in_waiting ?
-				    "all max_logins connections were busy" :
-				    NULL);
+	probe_finish(probe, NULL);
 }
 
 static void probe_transfer_finished(CURLcode code, bool overflow, void *context)
@@ -471,6 +614,26 @@ probe_fail_later(struct migration_probe *probe,
 	probe->to = timeout_add_short(0, probe_failed, probe);
 }
 
+static void line_run_next(struct probe_line *line)
+{
+	timeout_remove(&line->to_run);
+	probe_run_next(line);
+}
+
+/* Called from within libcurl. */
+static void probe_connecting(void *context)
+{
+	struct migration_probe *probe = context;
+	struct probe_line *line = probe->line;
+
+	if (line->resolving != probe)
+		return;
+	line->resolving = NULL;
+	line->resolved = ioloop_time;
+	if (line->to_run == NULL)
+		line->to_run = timeout_add_short(0, line_run_next, line);
+}
+
 static void probe_start_attempt(struct migration_probe *probe)
 {
 	int msecs = timeval_diff_msecs(&probe->deadline, &ioloop_timeval);
@@ -485,9 +648,31 @@ static void probe_start_attempt(struct migration_probe *probe)
 	}
 	probe->line->running++;
 	if (migration_curl_add(probe->prober->curl, probe->easy,
-			       probe_transfer_finished, probe, &error) < 0) {
+			       probe_transfer_finished, probe_connecting, probe,
+			       &error) < 0) {
 		probe_fail_later(probe, MIGRATION_TRANSPORT_INTERNAL, error);
 	}
+}
+
+/* First in line, or nobody waits: now or, because of the breaker, not. */
+static void probe_send(struct migration_probe *probe)
+{
+	struct probe_line *line = probe->line;
+	int msecs = timeval_diff_msecs(&probe->deadline, &ioloop_timeval);
+
+	if (line_is_blocked(line)) {
+		probe_limit_later(probe, MIGRATION_PROBE_LIMIT_BREAKER,
+				  "the provider cannot be talked to at the "
+				  "moment");
+		return;
+	}
+	probe->late = msecs < (int)line->prober->set.timeout_msecs / 2;
+	probe->trial = migration_breaker_start(&line->breaker);
+	probe->sent = TRUE;
+	if (line_needs_resolving(line))
+		line->resolving = probe;
+	probe_start_attempt(probe);
+	line_changed(line, probe->trial ? "" : NULL);
 }
 
 static void probe_run_next(struct probe_line *line)
@@ -495,12 +680,12 @@ static void probe_run_next(struct probe_line *line)
 	struct migration_probe *probe;
 
 	while (line->waiting_head != NULL &&
-	       line->running < line->provider->max_logins) {
+	       (!line_is_busy(line) || line_is_blocked(line))) {
 		probe = line->waiting_head;
 		DLLIST2_REMOVE(&line->waiting_head, &line->waiting_tail, probe);
 		line->waiting--;
 		probe->in_waiting = FALSE;
-		probe_start_attempt(probe);
+		probe_send(probe);
 	}
 }
 
@@ -515,6 +700,7 @@ probe_line_get(struct migration_prober *prober,
 			return line;
 	}
 	line = i_new(struct probe_line, 1);
+	line->prober = prober;
 	line->provider = provider;
 	DLLIST_PREPEND(&prober->lines, line);
 	return line;
@@ -546,15 +732,18 @@ migration_probe_start(struct migration_prober *prober,
 	   line, a little later so that libcurl can say where it was stuck */
 	probe->to = timeout_add(timeout_msecs + 500, probe_expired, probe);
 
-	if (line->running < provider->max_logins)
-		probe_start_attempt(probe);
-	else if (line->waiting < MIGRATION_MAX_WAITING_LOGINS) {
+	if (!line_is_busy(line) || line_is_blocked(line))
+		probe_send(probe);
+	else if (line->running + line->waiting <
+		 provider->max_logins + prober->set.max_waiting) {
 		DLLIST2_APPEND(&line->waiting_head, &line->waiting_tail, probe);
 		line->waiting++;
 		probe->in_waiting = TRUE;
+		line_changed(line, NULL);
 	} else {
-		probe_fail_later(probe, MIGRATION_TRANSPORT_TIMEOUT,
-				 "too many login checks are waiting");
+		probe_limit_later(probe, MIGRATION_PROBE_LIMIT_LINE,
+				  "too many logins wait in line already "
+				  "(migration_login_line)");
 	}
 	return probe;
 }
@@ -572,12 +761,14 @@ void migration_probe_cancel(struct migration_probe **_probe)
 	probe_run_next(line);
 }
 
-int migration_prober_init(struct migration_prober **prober_r,
+int migration_prober_init(const struct migration_prober_settings *set,
+			  struct migration_prober **prober_r,
 			  const char **error_r)
 {
 	struct migration_prober *prober;
 
 	prober = i_new(struct migration_prober, 1);
+	prober->set = *set;
 	if (migration_curl_init(&prober->curl, error_r) < 0) {
 		i_free(prober);
 		return -1;
@@ -598,6 +789,7 @@ void migration_prober_deinit(struct migration_prober **_prober)
 		line = prober->lines;
 		i_assert(line->running == 0 && line->waiting == 0);
 		DLLIST_REMOVE(&prober->lines, line);
+		timeout_remove(&line->to_run);
 		i_free(line);
 	}
 	migration_curl_deinit(&prober->curl);

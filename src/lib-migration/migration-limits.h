@@ -17,13 +17,23 @@
    count. */
 #define MIGRATION_MAX_ANSWER_READS 512
 
-/* Login checks that wait in line behind max_logins, for each provider. */
-#define MIGRATION_MAX_WAITING_LOGINS 1000
+/* Users and passwords whose refusal is remembered: about 2 MB in all, more
+   with a high migration_login_refusals. */
+#define MIGRATION_MAX_REFUSALS 10000
+/* The highest migration_login_refusals. */
+#define MIGRATION_MAX_LOGIN_REFUSALS 100
 
 /* auth waits this long for the queue before the login fails temporarily. */
 #define MIGRATION_QUEUE_TIMEOUT_MSECS (10 * 1000)
 /* A lost connection to the queue is not tried again more often than this. */
 #define MIGRATION_QUEUE_RECONNECT_MSECS 500
+
+/* auth tells the queue about counts of login checks at most this often... */
+#define MIGRATION_STATUS_INTERVAL_MSECS 1000
+/* ... and not at all while the queue reads nothing. */
+#define MIGRATION_STATUS_MAX_UNREAD_BYTES (64 * 1024)
+/* Providers whose login checks the queue remembers for each auth process. */
+#define MIGRATION_MAX_STATUS_PROVIDERS 1000
 
 /* A job is held this long beyond the last sign of life of its worker. */
 #define MIGRATION_LEASE_SECS (5 * 60)

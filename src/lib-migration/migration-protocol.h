@@ -32,6 +32,15 @@
    record, or renews hash and credential of an unfinished one. */
 #define MIGRATION_VERB_ADOPT "ADOPT"
 
+/* --- auth tells the queue --- */
+
+/* PROVIDER <name> <breaker> <until> <running> <waiting> <failures>
+   How the login checks at a provider are doing, see
+   migration-provider-status.h: after every change, counts alone at most once a
+   second. There is no answer; the queue remembers the last one of each
+   connection. */
+#define MIGRATION_VERB_PROVIDER "PROVIDER"
+
 /* --- the queue answers auth --- */
 
 /* NONE <id>: our tables know nobody of that name */
@@ -98,5 +107,9 @@
 /* CONTROLLED changed|unchanged <state> <text>: what people see now, "deleted"
    after delete. The text says what that means and may be empty. */
 #define MIGRATION_VERB_CONTROLLED "CONTROLLED"
+/* PROVIDERS: answered by PROVIDER lines as above, the sum over all auth
+   processes, only of providers that one has told about, and at the end
+   PROVIDERS <auth processes that are connected> */
+#define MIGRATION_VERB_PROVIDERS "PROVIDERS"
 
 #endif

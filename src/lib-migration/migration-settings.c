@@ -6,6 +6,7 @@
 #include "settings-parser.h"
 #include "migration-date.h"
 #include "migration-exclude.h"
+#include "migration-limits.h"
 #include "migration-provider.h"
 #include "migration-settings.h"
 #include "migration-state.h"
@@ -108,6 +109,11 @@ static const struct setting_define migration_setting_defines[] = {
 	DEF(STR, migration_db_connect),
 	DEF(ENUM, migration_login),
 	DEF(TIME, migration_login_timeout),
+	DEF(UINT, migration_login_refusals),
+	DEF(TIME, migration_login_refusal_time),
+	DEF(UINT, migration_login_line),
+	DEF(UINT, migration_breaker_failures),
+	DEF(TIME, migration_breaker_time),
 	DEF(TIME, migration_interval),
 	DEF(TIME, migration_finish_after),
 	DEF(TIME, migration_switch_timeout),
@@ -135,6 +141,11 @@ static const struct migration_settings migration_default_settings = {
 	.migration_db_connect = PKG_STATEDIR"/migration/migration.sqlite",
 	.migration_login = "wait:local:proxy",
 	.migration_login_timeout = 15,
+	.migration_login_refusals = 3,
+	.migration_login_refusal_time = 10*60,
+	.migration_login_line = 1000,
+	.migration_breaker_failures = 5,
+	.migration_breaker_time = 30,
 	.migration_interval = 60*60,
 	.migration_finish_after = 0,
 	.migration_switch_timeout = 30,
@@ -328,6 +339,43 @@ static bool check_settings_not_yet(const struct migration_settings *set,
 			   error_r);
 }
 
+static bool
+check_login_limits(const struct migration_settings *set, const char **error_r)
+{
+	if (set->migration_login_timeout == 0 ||
+	    set->migration_login_timeout > 60) {
+		*error_r = "migration_login_timeout: must be 1..60 seconds, "
+			   "because mail programs give up after that";
+		return FALSE;
+	}
+	if (set->migration_login_refusals > MIGRATION_MAX_LOGIN_REFUSALS) {
+		*error_r = t_strdup_printf(
+			"migration_login_refusals: must not be above %u (0 = "
+			"no limit)",
+			MIGRATION_MAX_LOGIN_REFUSALS);
+		return FALSE;
+	}
+	if (set->migration_login_refusal_time > 24 * 60 * 60) {
+		*error_r = "migration_login_refusal_time: must not be above "
+			   "1 day, because users who have mended their "
+			   "password are kept out as long";
+		return FALSE;
+	}
+	if (set->migration_login_line > 100000) {
+		*error_r = "migration_login_line: must not be above 100000, "
+			   "because nobody would wait so long";
+		return FALSE;
+	}
+	if (set->migration_breaker_time == 0 ||
+	    set->migration_breaker_time > 60 * 60) {
+		*error_r = "migration_breaker_time: must be 1 second to "
+			   "1 hour (migration_breaker_failures = 0 switches "
+			   "the breaker off)";
+		return FALSE;
+	}
+	return TRUE;
+}
+
 static bool migration_settings_check(void *_set, pool_t pool ATTR_UNUSED,
 				     const char **error_r)
 {
@@ -341,12 +389,8 @@ static bool migration_settings_check(void *_set, pool_t pool ATTR_UNUSED,
 			   "the SQLite database";
 		return FALSE;
 	}
-	if (set->migration_login_timeout == 0 ||
-	    set->migration_login_timeout > 60) {
-		*error_r = "migration_login_timeout: must be 1..60 seconds, "
-			   "because mail programs give up after that";
+	if (!check_login_limits(set, error_r))
 		return FALSE;
-	}
 	if (set->migration_retry_min == 0 ||
 	    set->migration_retry_min > set->migration_retry_max) {
 		*error_r = "migration_retry_min: must be at least 1 second and "

@@ -54,6 +54,15 @@ struct migration_settings {
 	const char *migration_db_connect;
 	const char *migration_login;
 	unsigned int migration_login_timeout;
+	/* Refused passwords of a user before it is left alone, 0 = no limit */
+	unsigned int migration_login_refusals;
+	/* How long a refusal is remembered, 0 = not at all */
+	unsigned int migration_login_refusal_time;
+	/* Logins that wait in line behind max_logins, for each provider */
+	unsigned int migration_login_line;
+	/* Connection failures in a row, 0 = no breaker */
+	unsigned int migration_breaker_failures;
+	unsigned int migration_breaker_time;
 	unsigned int migration_interval;
 	unsigned int migration_finish_after;
 	unsigned int migration_switch_timeout;

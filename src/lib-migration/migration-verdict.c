@@ -75,6 +75,33 @@ migration_verdict(const struct migration_contact *contact)
 	i_unreached();
 }
 
+enum migration_reach
+migration_verdict_reach(const struct migration_contact *contact)
+{
+	switch (contact->transport) {
+	case MIGRATION_TRANSPORT_INTERNAL:
+		return MIGRATION_REACH_UNKNOWN;
+	case MIGRATION_TRANSPORT_CERTIFICATE:
+		return MIGRATION_REACH_FAILED;
+	case MIGRATION_TRANSPORT_OK:
+		if (contact->login == MIGRATION_ANSWER_NO)
+			return MIGRATION_REACH_ANSWERED;
+		break;
+	case MIGRATION_TRANSPORT_DNS:
+	case MIGRATION_TRANSPORT_CONNECT:
+	case MIGRATION_TRANSPORT_TLS:
+	case MIGRATION_TRANSPORT_NO_STARTTLS:
+	case MIGRATION_TRANSPORT_NO_MECHANISM:
+	case MIGRATION_TRANSPORT_TIMEOUT:
+	case MIGRATION_TRANSPORT_CLOSED:
+	case MIGRATION_TRANSPORT_GARBAGE:
+		break;
+	}
+	return migration_verdict(contact) == MIGRATION_VERDICT_TEMPORARY ?
+		       MIGRATION_REACH_FAILED :
+		       MIGRATION_REACH_ANSWERED;
+}
+
 const char *migration_verdict_to_string(enum migration_verdict verdict)
 {
 	switch (verdict) {

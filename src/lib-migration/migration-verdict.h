@@ -50,6 +50,16 @@ enum migration_answer {
 	MIGRATION_ANSWER_BAD,
 };
 
+/* Could the provider be talked to at all? */
+enum migration_reach {
+	/* It gave an answer to the login, or said why it takes none. */
+	MIGRATION_REACH_ANSWERED,
+	/* No connection, a wrong certificate, no answer, nonsense. */
+	MIGRATION_REACH_FAILED,
+	/* Something here was at fault. */
+	MIGRATION_REACH_UNKNOWN,
+};
+
 /* What was observed during one login attempt. */
 struct migration_contact {
 	enum migration_transport transport;
@@ -76,6 +86,11 @@ enum migration_verdict migration_verdict_login_no(const char *code);
    longer, allowed in: gone or disabled. Its verdict is that of a refused
    password, which is what the user is told; the worker tells them apart. */
 bool migration_verdict_is_account(const char *code);
+
+/* What the attempt says about the connection, for the breaker. A tagged NO is
+   an answer whatever its code. */
+enum migration_reach
+migration_verdict_reach(const struct migration_contact *contact);
 
 /* For logs, e.g. "wrong password". */
 const char *migration_verdict_to_string(enum migration_verdict verdict);

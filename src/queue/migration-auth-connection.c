@@ -9,6 +9,8 @@
 #include "migration-adopt.h"
 #include "migration-limits.h"
 #include "migration-protocol.h"
+#include "migration-provider-list.h"
+#include "migration-provider-status.h"
 #include "migration-queue.h"
 #include "migration-state.h"
 #include "migration-store.h"
@@ -17,6 +19,7 @@
 struct migration_auth_connection {
 	struct connection conn;
 	struct migration_queue *queue;
+	struct migration_provider_list *providers;
 	/* the connection itself and each question that is being answered */
 	int refcount;
 };
@@ -44,6 +47,7 @@ static void auth_connection_destroy(struct connection *_conn)
 
 	connection_deinit(_conn);
 	conn->queue = NULL;
+	migration_provider_list_deinit(&conn->providers);
 	auth_connection_unref(conn);
 	master_service_client_connection_destroyed(master_service);
 }
@@ -200,6 +204,18 @@ static int auth_input_adopt(struct migration_auth_connection *conn,
 	return 1;
 }
 
+static int auth_input_provider(struct migration_auth_connection *conn,
+			       const char *const *args)
+{
+	struct migration_provider_status status;
+
+	if (args[0] == NULL ||
+	    migration_provider_status_parse(args + 1, &status) < 0)
+		return -1;
+	migration_provider_list_set(conn->providers, args[0], &status);
+	return 1;
+}
+
 static int auth_input_args(struct connection *_conn, const char *const *args)
 {
 	struct migration_auth_connection *conn =
@@ -208,6 +224,13 @@ static int auth_input_args(struct connection *_conn, const char *const *args)
 	unsigned int id;
 	int ret = -1;
 
+	if (strcmp(verb, MIGRATION_VERB_PROVIDER) == 0) {
+		ret = auth_input_provider(conn, args + 1);
+		if (ret < 0)
+			e_error(_conn->event, "auth sent an invalid line %s",
+				verb);
+		return ret;
+	}
 	if (str_array_length(args) < 2 || str_to_uint(args[1], &id) < 0) {
 		e_error(_conn->event, "auth sent an invalid line %s", verb);
 		return -1;
@@ -253,6 +276,7 @@ void migration_auth_connection_create(struct master_service_connection *master,
 	conn = i_new(struct migration_auth_connection, 1);
 	conn->refcount = 1;
 	conn->queue = queue;
+	conn->providers = migration_provider_list_init();
 	connection_init_server(auth_connections, &conn->conn, master->name,
 			       master->fd, master->fd);
 }
@@ -261,4 +285,23 @@ void migration_auth_connections_destroy_all(void)
 {
 	if (auth_connections != NULL)
 		connection_list_deinit(&auth_connections);
+}
+
+unsigned int
+migration_auth_connections_get_providers(struct migration_provider_list *list)
+{
+	struct migration_auth_connection *auth;
+	struct connection *conn;
+	unsigned int count = 0;
+
+	if (auth_connections == NULL)
+		return 0;
+	for (conn = auth_connections->connections; conn != NULL;
+	     conn = conn->next) {
+		auth = container_of(conn, struct migration_auth_connection,
+				    conn);
+		migration_provider_list_add(list, auth->providers);
+		count++;
+	}
+	return count;
 }

@@ -7,10 +7,13 @@
 #include "str.h"
 #include "strescape.h"
 #include "master-service.h"
+#include "migration-auth-connection.h"
 #include "migration-control.h"
 #include "migration-job.h"
 #include "migration-limits.h"
 #include "migration-protocol.h"
+#include "migration-provider-list.h"
+#include "migration-provider-status.h"
 #include "migration-queue.h"
 #include "migration-store.h"
 #include "migration-doveadm-connection.h"
@@ -265,6 +268,33 @@ static int doveadm_input_rate(struct migration_doveadm_connection *conn,
 	return 1;
 }
 
+static void
+doveadm_send_provider(const char *name,
+		      const struct migration_provider_status *status,
+		      void *context)
+{
+	struct migration_doveadm_connection *conn = context;
+	string_t *str = t_str_new(128);
+
+	str_append(str, MIGRATION_VERB_PROVIDER "\t");
+	str_append_tabescaped(str, name);
+	migration_provider_status_append(str, status);
+	str_append_c(str, '\n');
+	o_stream_nsend(conn->conn.output, str_data(str), str_len(str));
+}
+
+static int doveadm_input_providers(struct migration_doveadm_connection *conn)
+{
+	struct migration_provider_list *list = migration_provider_list_init();
+	unsigned int auths = migration_auth_connections_get_providers(list);
+	const char *const args[] = { dec2str(auths), NULL };
+
+	migration_provider_list_foreach(list, doveadm_send_provider, conn);
+	migration_provider_list_deinit(&list);
+	doveadm_send(conn, MIGRATION_VERB_PROVIDERS, args);
+	return 1;
+}
+
 static int doveadm_input_args(struct connection *_conn, const char *const *args)
 {
 	struct migration_doveadm_connection *conn =
@@ -279,6 +309,8 @@ static int doveadm_input_args(struct connection *_conn, const char *const *args)
 		ret = doveadm_input_rate(conn, args + 1);
 	else if (strcmp(args[0], MIGRATION_VERB_CONTROL) == 0)
 		ret = doveadm_input_control(conn, args + 1);
+	else if (strcmp(args[0], MIGRATION_VERB_PROVIDERS) == 0)
+		ret = doveadm_input_providers(conn);
 	if (ret < 0)
 		e_error(_conn->event, "doveadm sent an invalid line %s",
 			args[0]);

@@ -1,7 +1,8 @@
 #ifndef MIGRATION_DOVEADM_CONNECTION_H
 #define MIGRATION_DOVEADM_CONNECTION_H
 
-/* Answers doveadm: SYNC, RATE, CONTROL and STATUS of migration-protocol.h. */
+/* Answers doveadm: SYNC, RATE, CONTROL, STATUS and PROVIDERS of
+   migration-protocol.h. */
 
 struct master_service_connection;
 struct migration_queue;

@@ -4,10 +4,13 @@ import statistics
 import threading
 import time
 
+import pytest
+
 from checks import assert_answer
 from imap import Client
 from liar import Liar
 from liar_modes import slow
+from nameserver import Nameserver, resolving_with
 from target import plain_provider
 
 USERS = 50
@@ -16,14 +19,26 @@ ANSWER_SECS = 1.0
 SLACK_SECS = 2.0
 
 
+# Only the logins count.
+NO_WORKERS = """
+service migration-worker {
+  unix_listener migration-worker {
+    mode = 0
+  }
+}
+"""
+
+
 class Burst:
     """Logins that start at the same moment, each on a connection that was
-    made before. A context manager: the logins are done when it ends."""
+    made before. A context manager: the logins are done when it ends. password
+    is everybody's, or a list with each one's."""
 
     def __init__(self, target, users, password):
         self.clients = [Client(target.ports["imap"]) for _ in users]
         self.barrier = threading.Barrier(len(users))
-        self.password = password
+        self.passwords = (password if isinstance(password, list)
+                          else [password] * len(users))
         self.answers = [None] * len(users)
         self.starts = [0.0] * len(users)
         self.ends = [0.0] * len(users)
@@ -34,7 +49,7 @@ class Burst:
         self.barrier.wait()
         self.starts[i] = time.monotonic()
         self.answers[i] = self.clients[i].authenticate_plain(
-            user.encode(), self.password)
+            user.encode(), self.passwords[i])
         self.ends[i] = time.monotonic()
 
     def __enter__(self):
@@ -125,3 +140,36 @@ def test_ten_logins_of_one_user(make_target):
         assert target.store.domains() == ["old.example"]
         assert target.log_lines("error", "") == []
         target.assert_serves_locally("same@old.example", "secret")
+
+
+@pytest.mark.parametrize("max_logins", [20, 200])
+@pytest.mark.parametrize("delay_secs", [0, 0.5], ids=["fast", "slow"])
+def test_host_name(make_target, tmp_path, figures, max_logins, delay_secs):
+    """200 first logins at a provider that is given by its name. Dovecot's own
+    dns-client let 86 of 200 fail."""
+    name = "imap.old.example"
+    users = [f"user{i}@old.example" for i in range(200)]
+    with Liar() as liar, \
+            Nameserver({name: "127.0.0.1"}, delay_secs) as nameserver, \
+            resolving_with(nameserver, tmp_path):
+        target = make_target(
+            {"oldhost": plain_provider(liar.port, "old.example", host=name,
+                                       max_logins=max_logins,
+                                       max_connections=1)},
+            overrides={"migration_login": "local",
+                       "migration_password_scheme": "SSHA256"})
+        target.stop()
+        target.extra = NO_WORKERS
+        target.start()
+        with Burst(target, users, b"secret") as burst:
+            pass
+        assert [answer.status for answer in burst.answers] == ["OK"] * 200
+        logins = [login.user for login in liar.logins]
+        assert sorted(user.encode() for user in users) == sorted(logins)
+        figures(f"host name, resolver needs {delay_secs:g} s, max_logins = "
+                f"{max_logins}: {len(logins)} of 200 logins at the "
+                f"provider within {burst.total_secs():.1f} s, "
+                f"{nameserver.queries} DNS queries")
+        assert target.log_lines("error", "Login of") == []
+        # IPv4 and IPv6
+        assert nameserver.queries == 2

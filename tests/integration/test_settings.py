@@ -78,6 +78,11 @@ BAD_GLOBALS = {
     "database path": ("migration_db_connect", "relative/path"),
     "timeout 0": ("migration_login_timeout", "0"),
     "timeout too long": ("migration_login_timeout", "10 mins"),
+    "refusals": ("migration_login_refusals", "101"),
+    "refusal time": ("migration_login_refusal_time", "2 days"),
+    "line": ("migration_login_line", "1000000"),
+    "breaker time": ("migration_breaker_time", "2 hours"),
+    "breaker failures": ("migration_breaker_failures", "many"),
     "retry": ("migration_retry_min", "7 hours"),
     "not a time": ("migration_retry_max", "soon"),
     "public key unreadable": ("migration_public_key_file", "/no/such.pem"),
@@ -134,6 +139,11 @@ def test_defaults_are_shown(base):
     for setting in ("migration_login = wait", "migration_db_driver = sqlite",
                     "migration_login_timeout = 15 secs",
                     "migration_password_scheme = SHA512-CRYPT",
+                    "migration_login_refusals = 3",
+                    "migration_login_refusal_time = 10 mins",
+                    "migration_login_line = 1000",
+                    "migration_breaker_failures = 5",
+                    "migration_breaker_time = 30 secs",
                     "max_logins = 20", "max_connections = 5"):
         assert setting in shown
     assert "service migration {" in shown

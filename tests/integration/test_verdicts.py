@@ -79,6 +79,8 @@ class Bench:
         }, {
             "migration_login": "local",
             "migration_login_timeout": f"{LOGIN_TIMEOUT_SECS} secs",
+            # or it would soon not be asked any longer
+            "migration_breaker_failures": "0",
         }, {"local@home.example": "local's"})
         self.target.extra = "auth_verbose = no\nauth_debug = no\n"
 

@@ -57,6 +57,11 @@ static void test_migration_settings_defaults(void)
 			   "/migration/migration.sqlite") != NULL);
 	test_assert_strcmp(set->migration_login, "wait");
 	test_assert_ucmp(set->migration_login_timeout, ==, 15);
+	test_assert_ucmp(set->migration_login_refusals, ==, 3);
+	test_assert_ucmp(set->migration_login_refusal_time, ==, 600);
+	test_assert_ucmp(set->migration_login_line, ==, 1000);
+	test_assert_ucmp(set->migration_breaker_failures, ==, 5);
+	test_assert_ucmp(set->migration_breaker_time, ==, 30);
 	test_assert_ucmp(set->migration_interval, ==, 3600);
 	test_assert_ucmp(set->migration_finish_after, ==, 0);
 	test_assert_ucmp(set->migration_switch_timeout, ==, 30);
@@ -140,6 +145,16 @@ static void test_migration_settings_good(void)
 		{ "migration_login_timeout=1s" },
 		{ "migration_login_timeout=60s" },
 		{ "migration_login_timeout=1 min" },
+		{ "migration_login_refusals=0" },
+		{ "migration_login_refusals=100",
+		  "migration_login_refusal_time=1 day" },
+		{ "migration_login_refusal_time=0" },
+		{ "migration_login_line=0" },
+		{ "migration_login_line=100000" },
+		{ "migration_breaker_failures=0",
+		  "migration_breaker_time=1s" },
+		{ "migration_breaker_failures=1",
+		  "migration_breaker_time=1 hour" },
 		{ "migration_retry_min=1s" },
 		{ "migration_retry_min=6 hours" },
 		{ "migration_retry_min=10s", "migration_retry_max=10s" },
@@ -262,6 +277,20 @@ static const struct {
 	{ { "migration_db_connect=migration.sqlite" },
 	  "migration_db_connect: must be the absolute path of the SQLite "
 	  "database" },
+	{ { "migration_login_refusals=101" },
+	  "migration_login_refusals: must not be above 100 (0 = no limit)" },
+	{ { "migration_login_refusal_time=25 hours" },
+	  "migration_login_refusal_time: must not be above 1 day, because "
+	  "users who have mended their password are kept out as long" },
+	{ { "migration_login_line=100001" },
+	  "migration_login_line: must not be above 100000, because nobody "
+	  "would wait so long" },
+	{ { "migration_breaker_time=0" },
+	  "migration_breaker_time: must be 1 second to 1 hour "
+	  "(migration_breaker_failures = 0 switches the breaker off)" },
+	{ { "migration_breaker_time=61 mins" },
+	  "migration_breaker_time: must be 1 second to 1 hour "
+	  "(migration_breaker_failures = 0 switches the breaker off)" },
 	{ { "migration_login_timeout=0" },
 	  "migration_login_timeout: must be 1..60 seconds, because mail "
 	  "programs give up after that" },

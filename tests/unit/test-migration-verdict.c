@@ -220,6 +220,63 @@ static void test_migration_verdict_account(void)
 	test_end();
 }
 
+static void test_migration_verdict_reach(void)
+{
+	static const struct {
+		enum migration_transport transport;
+		bool greeting_ok, greeting_preauth;
+		enum migration_answer login;
+		const char *code;
+		bool session_ok;
+		enum migration_reach reach;
+	} tests[] = {
+#define ROW(transport, greeting, preauth, login, code, session, reach) \
+	{ MIGRATION_TRANSPORT_##transport, greeting, preauth, \
+	  MIGRATION_ANSWER_##login, code, session, MIGRATION_REACH_##reach }
+		/* answers, whatever they say */
+		ROW(OK, TRUE, FALSE, OK, NULL, TRUE, ANSWERED),
+		ROW(OK, TRUE, FALSE, NO, NULL, FALSE, ANSWERED),
+		ROW(OK, TRUE, FALSE, NO, "UNAVAILABLE", FALSE, ANSWERED),
+		ROW(OK, TRUE, FALSE, NO, "LIMIT", FALSE, ANSWERED),
+		ROW(OK, TRUE, FALSE, NO, "EXPIRED", FALSE, ANSWERED),
+		ROW(OK, TRUE, FALSE, NO, "PRIVACYREQUIRED", FALSE, ANSWERED),
+		ROW(OK, FALSE, TRUE, NONE, NULL, FALSE, ANSWERED),
+		ROW(NO_STARTTLS, TRUE, FALSE, NONE, NULL, FALSE, ANSWERED),
+		ROW(NO_MECHANISM, TRUE, FALSE, NONE, NULL, FALSE, ANSWERED),
+		/* it could not be talked to */
+		ROW(DNS, FALSE, FALSE, NONE, NULL, FALSE, FAILED),
+		ROW(CONNECT, FALSE, FALSE, NONE, NULL, FALSE, FAILED),
+		ROW(TLS, FALSE, FALSE, NONE, NULL, FALSE, FAILED),
+		ROW(CERTIFICATE, FALSE, FALSE, NONE, NULL, FALSE, FAILED),
+		ROW(TIMEOUT, TRUE, FALSE, NONE, NULL, FALSE, FAILED),
+		ROW(CLOSED, TRUE, FALSE, NONE, NULL, FALSE, FAILED),
+		ROW(GARBAGE, FALSE, FALSE, NONE, NULL, FALSE, FAILED),
+		/* BYE as greeting, BAD, a session that does not work */
+		ROW(OK, FALSE, FALSE, NONE, NULL, FALSE, FAILED),
+		ROW(OK, TRUE, FALSE, BAD, NULL, FALSE, FAILED),
+		ROW(OK, TRUE, FALSE, OK, NULL, FALSE, FAILED),
+		/* not its fault */
+		ROW(INTERNAL, FALSE, FALSE, NONE, NULL, FALSE, UNKNOWN),
+#undef ROW
+	};
+	struct migration_contact contact;
+	unsigned int i;
+
+	test_begin("migration verdict: could the provider be talked to");
+	for (i = 0; i < N_ELEMENTS(tests); i++) {
+		i_zero(&contact);
+		contact.transport = tests[i].transport;
+		contact.greeting_ok = tests[i].greeting_ok;
+		contact.greeting_preauth = tests[i].greeting_preauth;
+		contact.login = tests[i].login;
+		contact.login_code = tests[i].code;
+		contact.session_ok = tests[i].session_ok;
+		test_assert_cmp_idx(migration_verdict_reach(&contact), ==,
+				    tests[i].reach, i);
+	}
+	test_end();
+}
+
 int main(void)
 {
 	static void (*const test_functions[])(void) = {
@@ -228,6 +285,7 @@ int main(void)
 		test_migration_verdict_not_ok,
 		test_migration_verdict_names,
 		test_migration_verdict_account,
+		test_migration_verdict_reach,
 		NULL
 	};
 	return test_run(test_functions);
