@@ -332,6 +332,15 @@ static void probe_free(struct migration_probe *probe)
 	i_free(probe);
 }
 
+static const char *probe_get_ip(const struct migration_probe *probe)
+{
+	const char *ip = NULL;
+
+	if (probe->easy != NULL)
+		(void)curl_easy_getinfo(probe->easy, CURLINFO_PRIMARY_IP, &ip);
+	return ip == NULL ? "" : t_strdup(ip);
+}
+
 static void probe_finish(struct migration_probe *probe, const char *detail)
 {
 	struct probe_line *line = probe->line;
@@ -341,6 +350,7 @@ static void probe_finish(struct migration_probe *probe, const char *detail)
 	result.contact = probe->contact;
 	result.verdict = migration_verdict(&probe->contact);
 	result.mechanism = probe->mechanism;
+	result.ip = probe_get_ip(probe);
 	result.error = result.verdict == MIGRATION_VERDICT_OK ?
 			       "" :
 			       probe_describe(probe, detail);

@@ -22,6 +22,8 @@ struct migration_probe_result {
 	/* "PLAIN" (AUTHENTICATE) or "LOGIN": how the provider took the
 	   password */
 	const char *mechanism;
+	/* The address that was used; empty if there was no connection. */
+	const char *ip;
 	/* One line for the log: what failed and the provider's own words,
 	   sanitized. Empty with MIGRATION_VERDICT_OK. */
 	const char *error;

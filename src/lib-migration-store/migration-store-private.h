@@ -48,7 +48,7 @@ void migration_store_write_commit(struct migration_store_write **write);
 	"j.control, j.reason, a.password, j.adopted_password, j.credential, " \
 	"j.login, j.attempts, j.error, j.created, j.last_login, j.last_sync, " \
 	"j.next_sync, j.messages_done, j.messages_total, j.bytes_done, " \
-	"j.lease_owner, j.lease_until, a.enabled"
+	"j.lease_owner, j.lease_until, a.enabled, j.hold_until"
 
 /* Reads the current row into record, allocated from the data stack. Returns
    0, or -1 if the row is not one of ours. */

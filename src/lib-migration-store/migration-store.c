@@ -165,11 +165,12 @@ int migration_store_read_record(struct sql_result *result,
 		TOTAL,
 		BYTES,
 		LEASE_UNTIL,
+		HOLD_UNTIL,
 		NUMBER_COUNT
 	};
-	static const unsigned int number_columns[NUMBER_COUNT] = { 11, 13, 14,
-								   15, 16, 17,
-								   18, 19, 21 };
+	static const unsigned int number_columns[NUMBER_COUNT] = {
+		11, 13, 14, 15, 16, 17, 18, 19, 21, 23
+	};
 	uint64_t numbers[NUMBER_COUNT];
 	unsigned int i;
 
@@ -214,6 +215,7 @@ int migration_store_read_record(struct sql_result *result,
 	record_r->messages_total = numbers[TOTAL];
 	record_r->bytes_done = numbers[BYTES];
 	record_r->lease_until = numbers[LEASE_UNTIL];
+	record_r->hold_until = numbers[HOLD_UNTIL];
 	return 0;
 }
 

@@ -118,6 +118,13 @@ void migration_store_progress(struct migration_store *store,
 			      const struct migration_record *record,
 			      migration_store_callback_t *callback,
 			      void *context);
+/* Logins are held until then, because the record's lease owner begins the
+   switch. 0 if the lease, phase or control is not what record says. The hold
+   ends by itself, with the sync or with the lease. */
+void migration_store_hold(struct migration_store *store,
+			  const struct migration_record *record,
+			  time_t hold_until,
+			  migration_store_callback_t *callback, void *context);
 /* Writes the whole state of record if owner still holds the lease, as
    migration_state_sync_finished() left it. */
 void migration_store_finish_sync(struct migration_store *store,

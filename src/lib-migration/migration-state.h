@@ -38,6 +38,18 @@ struct migration_retry_settings {
 	unsigned int min_secs, max_secs;
 };
 
+/* What a worker does for a record before its sync is over. */
+enum migration_step {
+	/* Nothing more: the sync is over. */
+	MIGRATION_STEP_END,
+	/* Pull what has changed meanwhile. */
+	MIGRATION_STEP_PULL,
+	/* Hold logins, end the sessions at the provider, pull once more. */
+	MIGRATION_STEP_SWITCH,
+	/* The same, but it cannot be done in time. */
+	MIGRATION_STEP_TOO_SLOW,
+};
+
 const char *migration_phase_to_string(enum migration_phase phase);
 const char *migration_control_to_string(enum migration_control control);
 const char *migration_reason_to_string(enum migration_reason reason);
@@ -58,6 +70,17 @@ migration_state(const struct migration_record *record, time_t now);
    so neither next_sync nor a block stands in the way. */
 bool migration_state_is_due(const struct migration_record *record, time_t now,
 			    bool force);
+
+/* TRUE while logins are held by the switch. */
+bool migration_state_is_held(const struct migration_record *record, time_t now);
+
+/* What follows on a pull that has brought everything. pulls: how many have
+   there been under this lease, secs: how long did the last one take, which the
+   one within the switch takes, too. Not to be called after the switch. */
+enum migration_step
+migration_state_next_step(const struct migration_record *record,
+			  unsigned int pulls, unsigned int secs,
+			  unsigned int switch_timeout);
 
 /* A sync has ended: changes phase, control, reason, attempts, error and times,
    and gives the lease back. error is for people and is kept; it is ignored
