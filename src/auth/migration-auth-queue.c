@@ -35,6 +35,7 @@ struct migration_auth_question {
 	unsigned int id;
 	/* what is asked, with the line's end */
 	char *line;
+	unsigned int timeout_msecs;
 	struct timeout *to;
 	migration_auth_queue_callback_t *callback;
 	void *context;
@@ -69,7 +70,7 @@ static void question_expired(struct migration_auth_question *question)
 	answer.type = MIGRATION_AUTH_ANSWER_FAIL;
 	answer.error = t_strdup_printf(
 		"the migration service did not answer within %u secs on %s",
-		MIGRATION_QUEUE_TIMEOUT_MSECS / 1000, question->queue->path);
+		question->timeout_msecs / 1000, question->queue->path);
 	question_answer(question, &answer);
 }
 
@@ -88,19 +89,22 @@ answer_parse(const char *const *args, struct migration_auth_answer *answer_r)
 		answer_r->type = MIGRATION_AUTH_ANSWER_HOME;
 	else if (strcmp(verb, MIGRATION_VERB_RECORD) == 0) {
 		answer_r->type = MIGRATION_AUTH_ANSWER_RECORD;
-		if (count != 5 ||
+		if (count != 7 ||
 		    migration_phase_parse(args[0], &answer_r->phase) < 0)
 			return -1;
 		answer_r->login = args[1];
-		answer_r->password_changed = strcmp(args[2], "1") == 0;
-		answer_r->renew = strcmp(args[3], "1") == 0;
-		answer_r->password = args[4];
+		answer_r->held = strcmp(args[2], "1") == 0;
+		answer_r->mechanism = args[3];
+		answer_r->password_changed = strcmp(args[4], "1") == 0;
+		answer_r->renew = strcmp(args[5], "1") == 0;
+		answer_r->password = args[6];
 	} else if (strcmp(verb, MIGRATION_VERB_ADOPTED) == 0) {
 		answer_r->type = MIGRATION_AUTH_ANSWER_ADOPTED;
-		if (count != 2 ||
+		if (count != 3 ||
 		    migration_phase_parse(args[0], &answer_r->phase) < 0)
 			return -1;
 		answer_r->login = args[1];
+		answer_r->held = strcmp(args[2], "1") == 0;
 	} else if (strcmp(verb, MIGRATION_VERB_FAIL) == 0) {
 		answer_r->type = MIGRATION_AUTH_ANSWER_FAIL;
 		if (count != 1)
@@ -233,8 +237,8 @@ void migration_auth_queue_deinit(struct migration_auth_queue **_queue)
 
 static struct migration_auth_question *
 question_ask(struct migration_auth_queue *queue, const char *verb,
-	     const char *const *args, migration_auth_queue_callback_t *callback,
-	     void *context)
+	     const char *const *args, unsigned int timeout_msecs,
+	     migration_auth_queue_callback_t *callback, void *context)
 {
 	struct migration_auth_question *question;
 	string_t *str = t_str_new(256);
@@ -244,8 +248,8 @@ question_ask(struct migration_auth_queue *queue, const char *verb,
 	question->id = ++queue->last_id;
 	question->callback = callback;
 	question->context = context;
-	question->to = timeout_add(MIGRATION_QUEUE_TIMEOUT_MSECS,
-				   question_expired, question);
+	question->timeout_msecs = timeout_msecs;
+	question->to = timeout_add(timeout_msecs, question_expired, question);
 
 	str_printfa(str, "%s\t%u", verb, question->id);
 	for (; *args != NULL; args++) {
@@ -272,8 +276,20 @@ migration_auth_queue_lookup(struct migration_auth_queue *queue,
 {
 	const char *const args[] = { username, NULL };
 
-	return question_ask(queue, MIGRATION_VERB_LOOKUP, args, callback,
-			    context);
+	return question_ask(queue, MIGRATION_VERB_LOOKUP, args,
+			    MIGRATION_QUEUE_TIMEOUT_MSECS, callback, context);
+}
+
+struct migration_auth_question *
+migration_auth_queue_held(struct migration_auth_queue *queue,
+			  const char *username,
+			  migration_auth_queue_callback_t *callback,
+			  void *context)
+{
+	const char *const args[] = { username, NULL };
+
+	return question_ask(queue, MIGRATION_VERB_HELD, args,
+			    MIGRATION_HELD_TIMEOUT_MSECS, callback, context);
 }
 
 struct migration_auth_question *
@@ -289,8 +305,8 @@ migration_auth_queue_adopt(struct migration_auth_queue *queue,
 		adoption->login,         NULL
 	};
 
-	return question_ask(queue, MIGRATION_VERB_ADOPT, args, callback,
-			    context);
+	return question_ask(queue, MIGRATION_VERB_ADOPT, args,
+			    MIGRATION_QUEUE_TIMEOUT_MSECS, callback, context);
 }
 
 void migration_auth_queue_cancel(struct migration_auth_question **_question)

@@ -27,11 +27,15 @@ struct migration_auth_answer {
 
 	/* RECORD and ADOPTED */
 	enum migration_phase phase;
-	/* "wait" or "local" */
+	/* "proxy", "wait" or "local" */
 	const char *login;
+	/* The switch is on its way. */
+	bool held;
 
-	/* RECORD: the local account's hash, whether the user set it here, and
-	   whether the provider should confirm it all the same */
+	/* RECORD: how the provider takes the password, the local account's
+	   hash, whether the user set it here, and whether the provider should
+	   confirm it all the same */
+	const char *mechanism;
 	const char *password;
 	bool password_changed;
 	bool renew;
@@ -66,6 +70,13 @@ migration_auth_queue_lookup(struct migration_auth_queue *queue,
 			    const char *username,
 			    migration_auth_queue_callback_t *callback,
 			    void *context);
+/* Answered like a lookup as soon as logins of the user are not held, or after
+   MIGRATION_HELD_TIMEOUT_MSECS with FAIL. */
+struct migration_auth_question *
+migration_auth_queue_held(struct migration_auth_queue *queue,
+			  const char *username,
+			  migration_auth_queue_callback_t *callback,
+			  void *context);
 struct migration_auth_question *
 migration_auth_queue_adopt(struct migration_auth_queue *queue,
 			   const struct migration_auth_adoption *adoption,

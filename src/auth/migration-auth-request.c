@@ -9,12 +9,16 @@
 #include "passdb-cache.h"
 #include "password-scheme.h"
 #include "migration-common.h"
+#include "migration-limits.h"
+#include "migration-login.h"
 #include "migration-protocol.h"
 #include "migration-provider.h"
 #include "migration-seal.h"
 #include "migration-secret.h"
+#include "migration-auth-address.h"
 #include "migration-auth-home.h"
 #include "migration-auth-limits.h"
+#include "migration-auth-proxy.h"
 #include "migration-auth-queue.h"
 #include "migration-auth-request.h"
 
@@ -27,7 +31,10 @@ struct migration_auth {
 	struct migration_sealer *sealer;
 	struct migration_auth_limits *limits;
 	struct migration_auth_queue *queue;
+	struct migration_addresses *addresses;
 	struct migration_auth_request *requests;
+	/* sessions can be passed through to providers */
+	bool can_proxy;
 };
 
 struct migration_auth_request {
@@ -36,6 +43,7 @@ struct migration_auth_request {
 	pool_t pool;
 	struct event *event;
 
+	/* NULL once it has been answered; what goes on is for the record */
 	struct auth_request *request;
 	verify_plain_callback_t *callback;
 	struct migration_user user;
@@ -44,17 +52,22 @@ struct migration_auth_request {
 	struct migration_auth_question *question;
 	struct migration_auth_check *check;
 	struct timeval probe_started;
-	/* The password is the one known here, whatever the provider says: what
-	   the queue said about the record. */
-	bool known_here;
-	enum migration_phase phase;
-	bool waits;
+	struct migration_address_lookup *lookup;
+	/* What the queue said about the record */
+	struct migration_login login;
+	const char *mechanism;
+	/* The switch has held this login since then. */
+	time_t held_since;
+	/* The password is the one known here, whatever the provider says. */
+	bool known_here:1;
 	/* the userdbs are being asked and will call back even after the end */
 	bool asking_userdbs:1;
 	bool finished:1;
 };
 
 static void login_probe(struct migration_auth_request *req);
+static void
+login_held(const struct migration_auth_answer *answer, void *context);
 
 static void login_free(struct migration_auth_request *req)
 {
@@ -62,19 +75,30 @@ static void login_free(struct migration_auth_request *req)
 	pool_unref(&req->pool);
 }
 
+/* Tells auth. What the record needs may go on behind it. */
 static void
-login_finish(struct migration_auth_request *req, enum passdb_result result)
+login_answer(struct migration_auth_request *req, enum passdb_result result)
 {
 	struct auth_request *request = req->request;
 
+	if (request == NULL)
+		return;
+	req->request = NULL;
+	req->callback(result, request);
+	auth_request_unref(&request);
+}
+
+static void
+login_finish(struct migration_auth_request *req, enum passdb_result result)
+{
 	req->finished = TRUE;
 	DLLIST_REMOVE(&req->auth->requests, req);
 	migration_auth_queue_cancel(&req->question);
 	migration_auth_limits_cancel(&req->check);
+	migration_address_lookup_cancel(&req->lookup);
 	migration_secret_free(&req->secret);
 
-	req->callback(result, request);
-	auth_request_unref(&request);
+	login_answer(req, result);
 	if (!req->asking_userdbs)
 		login_free(req);
 }
@@ -90,18 +114,9 @@ static void login_flush_cache(struct migration_auth_request *req)
 		(void)auth_cache_clear_users(passdb_cache, usernames);
 }
 
-static bool login_is_held(struct migration_auth_request *req)
-{
-	const char *service = req->request->fields.service;
-
-	return req->phase == MIGRATION_PHASE_INITIAL && req->waits &&
-	       (strcmp(service, "imap") == 0 || strcmp(service, "pop3") == 0);
-}
-
 /* The password is right, but the mailbox is not here yet. IMAP shows the user
-   our words; what imap-login and pop3-login make of a plain temporary failure
-   has none. */
-static void login_hold(struct migration_auth_request *req)
+   our words; what pop3-login makes of a plain temporary failure has none. */
+static void login_wait(struct migration_auth_request *req)
 {
 	struct auth_request *request = req->request;
 
@@ -118,25 +133,138 @@ static void login_hold(struct migration_auth_request *req)
 	}
 }
 
-static void login_success(struct migration_auth_request *req)
+static void login_set_user(struct migration_auth_request *req)
 {
-	login_flush_cache(req);
-	if (login_is_held(req)) {
-		login_hold(req);
-		return;
-	}
 	if (strcmp(req->request->fields.user, req->user.local_user) != 0) {
 		auth_request_set_field(req->request, "user",
 				       req->user.local_user, NULL);
 	}
+}
+
+static void login_proxy_to(const char *ip, const char *error, void *context)
+{
+	struct migration_auth_request *req = context;
+	const struct migration_proxy proxy = {
+		.provider = req->user.provider,
+		.remote_user = req->user.remote_user,
+		.mechanism = req->mechanism,
+		.ip = ip,
+	};
+
+	req->lookup = NULL;
+	if (error != NULL) {
+		e_error(req->event,
+			"Cannot pass the session through to provider %s: %s",
+			req->user.provider->name, error);
+		login_finish(req, PASSDB_RESULT_INTERNAL_FAILURE);
+		return;
+	}
+	login_set_user(req);
+	migration_proxy_set_fields(req->request, &proxy);
 	login_finish(req, PASSDB_RESULT_OK);
+}
+
+static void login_proxy(struct migration_auth_request *req)
+{
+	const struct migration_provider_settings *provider = req->user.provider;
+	bool pop3 = strcmp(req->request->fields.service, "pop3") == 0;
+	struct migration_address_lookup *lookup;
+
+	/* what has been called back has no request any more */
+	lookup = migration_addresses_lookup(req->auth->addresses,
+					    pop3 ? provider->pop3_host :
+						   provider->host,
+					    login_proxy_to, req);
+	if (lookup != NULL)
+		req->lookup = lookup;
+}
+
+/* Until the switch is over or has been undone. */
+static void login_hold(struct migration_auth_request *req)
+{
+	if (req->held_since == 0)
+		req->held_since = ioloop_time;
+	if ((ioloop_time - req->held_since) * 1000 >=
+	    MIGRATION_HELD_TIMEOUT_MSECS) {
+		login_wait(req);
+		return;
+	}
+	e_debug(req->event, "The login is held until the switch is over");
+	req->question = migration_auth_queue_held(req->auth->queue,
+						  req->user.local_user,
+						  login_held, req);
+}
+
+/* The password is right. */
+static void login_success(struct migration_auth_request *req)
+{
+	if (req->request == NULL) {
+		/* it was only for the record */
+		login_finish(req, PASSDB_RESULT_OK);
+		return;
+	}
+	login_flush_cache(req);
+	req->login.service = req->request->fields.service;
+	req->login.pop3 = *req->user.provider->pop3_host != '\0';
+	switch (migration_login_action(&req->login)) {
+	case MIGRATION_LOGIN_LOCAL:
+		login_set_user(req);
+		login_finish(req, PASSDB_RESULT_OK);
+		return;
+	case MIGRATION_LOGIN_PROXY:
+		if (req->auth->can_proxy)
+			login_proxy(req);
+		else
+			login_wait(req);
+		return;
+	case MIGRATION_LOGIN_WAIT:
+		login_wait(req);
+		return;
+	case MIGRATION_LOGIN_HOLD:
+		login_hold(req);
+		return;
+	}
+	i_unreached();
 }
 
 static void login_set_record(struct migration_auth_request *req,
 			     const struct migration_auth_answer *answer)
 {
-	req->phase = answer->phase;
-	req->waits = strcmp(answer->login, "wait") == 0;
+	req->login.phase = answer->phase;
+	req->login.login = p_strdup(req->pool, answer->login);
+	req->login.held = answer->held;
+	if (answer->type != MIGRATION_AUTH_ANSWER_RECORD)
+		return;
+	req->login.password_changed = answer->password_changed;
+	req->mechanism = p_strdup(req->pool, answer->mechanism);
+}
+
+static void
+login_held(const struct migration_auth_answer *answer, void *context)
+{
+	struct migration_auth_request *req = context;
+
+	req->question = NULL;
+	switch (answer->type) {
+	case MIGRATION_AUTH_ANSWER_RECORD:
+		login_set_record(req, answer);
+		break;
+	case MIGRATION_AUTH_ANSWER_HOME:
+	case MIGRATION_AUTH_ANSWER_NONE:
+		/* finished, or deleted: the account stays */
+		req->login.phase = MIGRATION_PHASE_FINISHED;
+		break;
+	case MIGRATION_AUTH_ANSWER_FAIL:
+	case MIGRATION_AUTH_ANSWER_ADOPTED:
+		e_warning(req->event,
+			  "The login was held by the switch for too long (the "
+			  "user was told to try again): %s",
+			  answer->error != NULL ? answer->error :
+						  "unexpected answer");
+		login_wait(req);
+		return;
+	}
+	login_success(req);
 }
 
 static void
@@ -198,6 +326,7 @@ login_hand_over(struct migration_auth_request *req, const char *mechanism)
 	adoption.provider = req->user.provider->name;
 	adoption.remote_user = req->user.remote_user;
 	adoption.mechanism = mechanism;
+	req->mechanism = p_strdup(req->pool, mechanism);
 	adoption.password_hash = t_strdup_printf("{%s}%s", scheme, hash);
 	adoption.login =
 		migration_settings_get_login(auth->set, req->user.provider);
@@ -262,6 +391,11 @@ login_probed(const struct migration_probe_result *result, void *context)
 	}
 	switch (result->verdict) {
 	case MIGRATION_VERDICT_OK:
+		if (*result->ip != '\0') {
+			migration_addresses_found(req->auth->addresses,
+						  req->user.provider->host,
+						  result->ip);
+		}
 		login_hand_over(req, result->mechanism);
 		return;
 	case MIGRATION_VERDICT_PASSWORD:
@@ -384,6 +518,11 @@ static void login_unfinished(struct migration_auth_request *req,
 	if (req->known_here && (!answer->renew || answer->password_changed)) {
 		login_success(req);
 		return;
+	}
+	if (req->known_here && answer->phase != MIGRATION_PHASE_INITIAL) {
+		/* nobody at home here waits for a provider */
+		login_set_user(req);
+		login_answer(req, PASSDB_RESULT_OK);
 	}
 	if (answer->password_changed) {
 		e_info(req->event, "The password was changed here: the "
@@ -515,8 +654,8 @@ auth_check_scheme(const struct migration_settings *set, const char **error_r)
 }
 
 int migration_auth_init(const struct migration_settings *set,
-			const char *base_dir, struct migration_auth **auth_r,
-			const char **error_r)
+			const char *base_dir, bool can_proxy,
+			struct migration_auth **auth_r, const char **error_r)
 {
 	struct migration_auth *auth;
 
@@ -539,6 +678,8 @@ int migration_auth_init(const struct migration_settings *set,
 		migration_auth_deinit(&auth);
 		return -1;
 	}
+	auth->can_proxy = can_proxy;
+	auth->addresses = migration_addresses_init(base_dir, auth->event);
 	*auth_r = auth;
 	return 0;
 }
@@ -555,6 +696,7 @@ void migration_auth_deinit(struct migration_auth **_auth)
 	}
 	migration_auth_limits_deinit(&auth->limits);
 	migration_auth_queue_deinit(&auth->queue);
+	migration_addresses_deinit(&auth->addresses);
 	if (auth->sealer != NULL)
 		migration_sealer_deinit(&auth->sealer);
 	migration_providers_deinit(&auth->providers);

@@ -10,10 +10,12 @@
 
 struct migration_auth;
 
-/* Reads the public key while the process is still root. */
+/* Reads the public key while the process is still root. can_proxy: sessions
+   can be passed through to providers, else users wait where the settings say
+   "proxy". */
 int migration_auth_init(const struct migration_settings *set,
-			const char *base_dir, struct migration_auth **auth_r,
-			const char **error_r);
+			const char *base_dir, bool can_proxy,
+			struct migration_auth **auth_r, const char **error_r);
 /* Answers what is on its way with a temporary failure. */
 void migration_auth_deinit(struct migration_auth **auth);
 

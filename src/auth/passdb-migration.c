@@ -8,9 +8,11 @@
 #include "settings-parser.h"
 #include "master-service.h"
 #include "master-service-settings.h"
+#include "master-service-ssl-settings.h"
 #include "passdb.h"
 #include "migration-settings.h"
 #include "migration-auth-home.h"
+#include "migration-auth-proxy.h"
 #include "migration-auth-request.h"
 
 struct migration_passdb_module {
@@ -29,22 +31,22 @@ static struct migration_passdb_module *idle_module = NULL;
 
 const char *authdb_migration_version = DOVECOT_ABI_VERSION;
 
-static const struct migration_settings *
-migration_passdb_read_settings(pool_t pool)
+/* service: whose "protocol { }" blocks count */
+static void *
+migration_passdb_read(pool_t pool, const struct setting_parser_info *root,
+		      const char *service)
 {
-	const struct setting_parser_info *const set_roots[] = {
-		&migration_setting_parser_info, NULL
-	};
+	const struct setting_parser_info *const set_roots[] = { root, NULL };
 	struct master_service_settings_input input;
 	struct master_service_settings_output output;
 	struct setting_parser_context *parser;
-	const struct migration_settings *set;
 	const char *error;
+	void *set;
 
 	i_zero(&input);
 	input.roots = set_roots;
 	input.module = "migration";
-	input.service = "auth";
+	input.service = service;
 	/* or auth could be executed again */
 	input.never_exec = TRUE;
 	if (master_service_settings_read(master_service, &input, &output,
@@ -61,22 +63,49 @@ migration_passdb_read_settings(pool_t pool)
 	return set;
 }
 
+/* The settings are those of the login processes, not ours. */
+static bool migration_passdb_can_proxy(const struct migration_settings *set)
+{
+	const struct master_service_ssl_settings *ssl_set;
+	pool_t pool = pool_alloconly_create("migration ssl settings", 4096);
+	const char *error;
+	bool ret;
+
+	ssl_set = migration_passdb_read(pool,
+					&master_service_ssl_setting_parser_info,
+					"imap");
+	ret = migration_proxy_check(set, ssl_set->ssl_ca,
+				    ssl_set->ssl_require_crl, &error);
+	if (!ret) {
+		i_error("passdb migration: %s - users wait for their mailbox "
+			"until then, as with migration_login = wait",
+			error);
+	}
+	pool_unref(&pool);
+	return ret;
+}
+
 static struct passdb_module *
 migration_passdb_preinit(pool_t pool, const char *args)
 {
 	struct migration_passdb_module *module;
 	const char *error;
+	bool can_proxy;
 
 	if (*args != '\0') {
 		i_fatal("passdb migration: args is not used: the settings are "
 			"migration_* and migration_provider NAME { }");
 	}
 	module = p_new(pool, struct migration_passdb_module, 1);
-	module->set = migration_passdb_read_settings(pool);
+	module->set = migration_passdb_read(pool,
+					    &migration_setting_parser_info,
+					    "auth");
+	/* reads settings, so before the master service's are looked at */
+	can_proxy = migration_passdb_can_proxy(module->set);
 	if (migration_auth_init(
 		    module->set,
 		    master_service_settings_get(master_service)->base_dir,
-		    &module->auth, &error) < 0)
+		    can_proxy, &module->auth, &error) < 0)
 		i_fatal("passdb migration: %s", error);
 	return &module->module;
 }

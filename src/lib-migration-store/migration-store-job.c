@@ -261,6 +261,32 @@ void migration_store_progress(struct migration_store *store,
 	migration_store_write_commit(&write);
 }
 
+void migration_store_hold(struct migration_store *store,
+			  const struct migration_record *record,
+			  time_t hold_until,
+			  migration_store_callback_t *callback, void *context)
+{
+	struct migration_store_write *write;
+	struct sql_statement *stmt;
+
+	write = migration_store_write_begin(store, callback, context);
+	stmt = sql_statement_init(
+		store->db,
+		"UPDATE migration_job SET hold_until = ?, lease_until = ? "
+		"WHERE username = ? AND lease_owner = ? AND phase = ? "
+		"AND control = ?");
+	sql_statement_bind_int64(stmt, 0, hold_until);
+	sql_statement_bind_int64(stmt, 1, record->lease_until);
+	sql_statement_bind_str(stmt, 2, record->username);
+	sql_statement_bind_str(stmt, 3, record->lease_owner);
+	sql_statement_bind_str(stmt, 4,
+			       migration_phase_to_string(record->phase));
+	sql_statement_bind_str(stmt, 5,
+			       migration_control_to_string(record->control));
+	migration_store_write_decide(write, &stmt);
+	migration_store_write_commit(&write);
+}
+
 void migration_store_finish_sync(
 	struct migration_store *store, const struct migration_record *before,
 	const struct migration_record *record, const char *owner,
@@ -281,7 +307,8 @@ void migration_store_finish_sync(
 		"reason = ?, attempts = ?, error = ?, last_sync = ?, "
 		"next_sync = ?, messages_done = ?, messages_total = ?, "
 		"bytes_done = ?, credential = ?, finish_wanted = ?, "
-		"following_since = ?, lease_owner = '', lease_until = 0 "
+		"following_since = ?, hold_until = 0, lease_owner = '', "
+		"lease_until = 0 "
 		"WHERE username = ? AND lease_owner = ? AND phase = ? "
 		"AND control = ? AND finish_wanted = ? AND credential = ?");
 	sql_statement_bind_str(stmt, 0,
@@ -325,8 +352,8 @@ void migration_store_drop_leases(struct migration_store *store,
 	write = migration_store_write_begin(store, callback, context);
 	stmt = sql_statement_init(
 		store->db,
-		"UPDATE migration_job SET lease_owner = '', lease_until = 0 "
-		"WHERE lease_owner = ?");
+		"UPDATE migration_job SET lease_owner = '', lease_until = 0, "
+		"hold_until = 0 WHERE lease_owner = ?");
 	sql_statement_bind_str(stmt, 0, owner);
 	migration_store_write_add(write, &stmt);
 	migration_store_write_commit(&write);

@@ -62,7 +62,7 @@ void migration_store_delete_mailboxes(struct migration_store_write *write,
 	"j.login, j.attempts, j.error, j.created, j.last_login, j.last_sync, " \
 	"j.next_sync, j.messages_done, j.messages_total, j.bytes_done, " \
 	"j.lease_owner, j.lease_until, a.enabled, j.finish_wanted, " \
-	"j.following_since"
+	"j.following_since, j.hold_until"
 
 /* Reads the current row into record, allocated from the data stack. Returns
    0, or -1 if the row is not one of ours. */

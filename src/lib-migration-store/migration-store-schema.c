@@ -13,6 +13,8 @@
 
 /* Upgrade attempts before giving up: another node may win each step once. */
 #define SCHEMA_MAX_TRIES 10
+/* With the default migration_retry_* this many failures take a day. */
+#define DEFER_MAX_ATTEMPTS "12"
 
 static const char *const schema_step_1[] = {
 	"CREATE TABLE migration_domain ("
@@ -83,7 +85,41 @@ static const char *const schema_step_2[] = {
 	NULL
 };
 
+/* Sessions are passed through to the provider until the switch. */
 static const char *const schema_step_3[] = {
+	"ALTER TABLE migration_job"
+	" ADD COLUMN hold_until BIGINT NOT NULL DEFAULT 0",
+
+	/* hold as above, and also while the password that the provider
+	   refused may be good again */
+	"DROP VIEW migration_passdb",
+	"CREATE VIEW migration_passdb AS"
+	" SELECT a.username, a.password,"
+	" CASE WHEN (j.phase = 'initial' AND j.login IN ('proxy', 'wait'))"
+	" OR (j.phase <> 'finished' AND j.control = 'blocked'"
+	" AND j.reason IN ('local', 'password'))"
+	" THEN 1 ELSE 0 END AS hold"
+	" FROM migration_account a"
+	" LEFT JOIN migration_job j ON j.username = a.username"
+	" WHERE a.enabled = 1",
+
+	/* defer: mail delivered now would take the UIDs of mail that is still
+	   on its way. Not while nothing is on its way, and not for longer than
+	   about a day of failures, because the sender's server gives up. */
+	"DROP VIEW migration_userdb",
+	"CREATE VIEW migration_userdb AS"
+	" SELECT a.username, a.domain,"
+	" CASE WHEN j.phase = 'initial' AND j.login IN ('proxy', 'wait')"
+	" AND j.control = 'active' AND j.attempts < " DEFER_MAX_ATTEMPTS
+	" THEN 1 ELSE 0 END AS defer_delivery"
+	" FROM migration_account a"
+	" LEFT JOIN migration_job j ON j.username = a.username"
+	" WHERE a.enabled = 1",
+
+	NULL
+};
+
+static const char *const schema_step_4[] = {
 	"ALTER TABLE migration_job"
 	" ADD COLUMN finish_wanted INTEGER NOT NULL DEFAULT 0",
 	"ALTER TABLE migration_job"
@@ -101,6 +137,7 @@ static const char *const *const schema_steps[] = {
 	schema_step_1,
 	schema_step_2,
 	schema_step_3,
+	schema_step_4,
 };
 
 struct store_open {

@@ -167,10 +167,11 @@ int migration_store_read_record(struct sql_result *result,
 		LEASE_UNTIL,
 		FINISH_WANTED,
 		FOLLOWING_SINCE,
+		HOLD_UNTIL,
 		NUMBER_COUNT
 	};
 	static const unsigned int number_columns[NUMBER_COUNT] = {
-		11, 13, 14, 15, 16, 17, 18, 19, 21, 23, 24
+		11, 13, 14, 15, 16, 17, 18, 19, 21, 23, 24, 25
 	};
 	uint64_t numbers[NUMBER_COUNT];
 	unsigned int i;
@@ -218,6 +219,7 @@ int migration_store_read_record(struct sql_result *result,
 	record_r->lease_until = numbers[LEASE_UNTIL];
 	record_r->finish_wanted = numbers[FINISH_WANTED] != 0;
 	record_r->following_since = numbers[FOLLOWING_SINCE];
+	record_r->hold_until = numbers[HOLD_UNTIL];
 	return 0;
 }
 

@@ -134,6 +134,13 @@ void migration_store_progress(struct migration_store *store,
 			      const struct migration_mailbox_changes *changes,
 			      migration_store_callback_t *callback,
 			      void *context);
+/* Logins are held until then, because the record's lease owner begins the
+   switch. 0 if the lease, phase or control is not what record says. The hold
+   ends by itself, with the sync or with the lease. */
+void migration_store_hold(struct migration_store *store,
+			  const struct migration_record *record,
+			  time_t hold_until,
+			  migration_store_callback_t *callback, void *context);
 /* Writes the whole state of record as migration_state_sync_finished() made it
    of before, the record that was looked up, and the mailboxes that have changed
    (NULL = none); 0 if owner does not hold the lease any longer, or if phase,

@@ -25,6 +25,11 @@
 
 /* auth waits this long for the queue before the login fails temporarily. */
 #define MIGRATION_QUEUE_TIMEOUT_MSECS (10 * 1000)
+/* A login is held this long by the switch before the user is told to try again:
+   mail programs give up after a minute. */
+#define MIGRATION_HELD_TIMEOUT_MSECS (50 * 1000)
+/* How often the queue looks whether the switch is over. */
+#define MIGRATION_HELD_POLL_MSECS 250
 /* A lost connection to the queue is not tried again more often than this. */
 #define MIGRATION_QUEUE_RECONNECT_MSECS 500
 

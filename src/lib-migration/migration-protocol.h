@@ -26,6 +26,9 @@
 
 /* LOOKUP <id> <local user> */
 #define MIGRATION_VERB_LOOKUP "LOOKUP"
+/* HELD <id> <local user>: answered like LOOKUP, but only when logins of the
+   user are no longer held by the switch */
+#define MIGRATION_VERB_HELD "HELD"
 /* ADOPT <id> <local user> <provider> <remote user> <mechanism>
          <password hash> <box> <login>
    The provider has just accepted the password. Creates domain, account and
@@ -47,18 +50,24 @@
 #define MIGRATION_VERB_NONE "NONE"
 /* HOME <id>: an account that is not, or no longer, being migrated */
 #define MIGRATION_VERB_HOME "HOME"
-/* RECORD <id> <phase> <login> <changed 0|1> <renew 0|1> <password hash>
-   An unfinished migration. changed: the user set another password here.
-   renew: ask the provider even if the password is the one known here. */
+/* RECORD <id> <phase> <login> <held 0|1> <mechanism> <changed 0|1>
+          <renew 0|1> <password hash>
+   An unfinished migration. held: the switch is on its way. changed: the user
+   set another password here. renew: ask the provider even if the password is
+   the one known here. */
 #define MIGRATION_VERB_RECORD "RECORD"
-/* ADOPTED <id> <phase> <login> */
+/* ADOPTED <id> <phase> <login> <held 0|1> */
 #define MIGRATION_VERB_ADOPTED "ADOPTED"
 /* FAIL <id> <error for the log> */
 #define MIGRATION_VERB_FAIL "FAIL"
 
 /* --- the queue hands a worker its one job --- */
 
-/* SYNC <username> <provider> <remote user> <mechanism> <box> */
+/* SYNC <username> <provider> <remote user> <mechanism> <inbox first 0|1>
+        <compare 0|1> <box>
+   inbox first: the user waits for the INBOX. compare: nobody has changed
+   anything here, so what is different from the provider at the end of the
+   sync is made equal, removed flags for example. */
 #define MIGRATION_VERB_SYNC "SYNC"
 
 /* --- a worker reports --- */

@@ -56,7 +56,8 @@ struct migration_record {
 	const char *adopted_password;
 	/* Sealed password for the worker in base64, empty once destroyed. */
 	const char *credential;
-	/* What IMAP and POP3 logins get in phase initial: "wait" or "local" */
+	/* What IMAP and POP3 logins get in phase initial: "proxy", "wait" or
+	   "local" */
 	const char *login;
 
 	/* Consecutive temporary failures. */
@@ -75,6 +76,9 @@ struct migration_record {
 
 	unsigned int messages_done, messages_total;
 	uint64_t bytes_done;
+
+	/* The switch: until then logins are held. 0 = they are not. */
+	time_t hold_until;
 
 	/* Who syncs it at the moment and until when that is believed. */
 	const char *lease_owner;

@@ -14,6 +14,8 @@
 #include <ctype.h>
 #include <stddef.h>
 
+#define SWITCH_TIMEOUT_MAX_SECS (10 * 60)
+
 bool (*hook_migration_settings_check_files)(
 	const struct migration_settings *set, const char **error_r) = NULL;
 
@@ -139,7 +141,7 @@ static const struct setting_define migration_setting_defines[] = {
 static const struct migration_settings migration_default_settings = {
 	.migration_db_driver = "sqlite:pgsql:mysql",
 	.migration_db_connect = PKG_STATEDIR"/migration/migration.sqlite",
-	.migration_login = "wait:local:proxy",
+	.migration_login = "proxy:wait:local",
 	.migration_login_timeout = 15,
 	.migration_login_refusals = 3,
 	.migration_login_refusal_time = 10*60,
@@ -190,28 +192,37 @@ static bool check_not_yet(const char *where, const char *key, bool is_default,
 	return FALSE;
 }
 
-static bool check_login(const char *where, const char *key, const char *value,
-			const char **error_r)
-{
-	if (strcmp(value, "proxy") != 0)
-		return TRUE;
-	*error_r = t_strdup_printf("%s%s = proxy is not supported by this "
-				   "version: use wait or local",
-				   where, key);
-	return FALSE;
-}
-
-static bool host_is_valid(const char *host)
+static bool check_host(const char *where, const char *key, const char *host,
+		       const char **error_r)
 {
 	struct ip_addr ip;
+	const char *p;
+	bool valid = TRUE;
 
-	if (strchr(host, ':') != NULL)
-		return net_addr2ip(host, &ip) == 0;
-	for (; *host != '\0'; host++) {
-		if (!i_isalnum(*host) && strchr(".-_", *host) == NULL)
-			return FALSE;
+	if (strchr(host, ':') != NULL) {
+		valid = net_addr2ip(host, &ip) == 0;
+	} else {
+		for (p = host; *p != '\0'; p++) {
+			if (!i_isalnum(*p) && strchr(".-_", *p) == NULL)
+				valid = FALSE;
+		}
 	}
-	return TRUE;
+	if (!valid) {
+		*error_r = t_strdup_printf(
+			"%s%s: '%s' is not a host name or address (the port "
+			"has a setting of its own)",
+			where, key, host);
+	}
+	return valid;
+}
+
+static bool check_port(const char *where, const char *key, in_port_t port,
+		       const char **error_r)
+{
+	if (port != 0)
+		return TRUE;
+	*error_r = t_strdup_printf("%s%s must not be 0", where, key);
+	return FALSE;
 }
 
 static bool
@@ -221,14 +232,7 @@ check_provider_not_yet(const struct migration_provider_settings *set,
 	return check_not_yet(where, "master_user", *set->master_user == '\0',
 			     error_r) &&
 	       check_not_yet(where, "master_password",
-			     *set->master_password == '\0', error_r) &&
-	       check_not_yet(where, "pop3_host", *set->pop3_host == '\0',
-			     error_r) &&
-	       check_not_yet(where, "pop3_port", set->pop3_port == 995,
-			     error_r) &&
-	       check_not_yet(where, "pop3_ssl",
-			     strcmp(set->pop3_ssl, "pop3s") == 0, error_r) &&
-	       check_login(where, "login", set->login, error_r);
+			     *set->master_password == '\0', error_r);
 }
 
 static bool check_provider_names(const struct migration_provider_settings *set,
@@ -286,17 +290,11 @@ migration_provider_settings_check(void *_set, pool_t pool ATTR_UNUSED,
 		*error_r = t_strconcat(where, "host is missing", NULL);
 		return FALSE;
 	}
-	if (!host_is_valid(set->host)) {
-		*error_r = t_strdup_printf(
-			"%shost: '%s' is not a host name or address (the port "
-			"has a setting of its own)",
-			where, set->host);
+	if (!check_host(where, "host", set->host, error_r) ||
+	    !check_port(where, "port", set->port, error_r) ||
+	    !check_host(where, "pop3_host", set->pop3_host, error_r) ||
+	    !check_port(where, "pop3_port", set->pop3_port, error_r))
 		return FALSE;
-	}
-	if (set->port == 0) {
-		*error_r = t_strconcat(where, "port must not be 0", NULL);
-		return FALSE;
-	}
 	if (set->max_connections == 0 || set->max_logins == 0) {
 		*error_r = t_strdup_printf("%s%s must not be 0", where,
 					   set->max_logins == 0 ?
@@ -317,8 +315,6 @@ static bool check_settings_not_yet(const struct migration_settings *set,
 			     error_r) &&
 	       check_not_yet("", "migration_interval",
 			     set->migration_interval == 60 * 60, error_r) &&
-	       check_not_yet("", "migration_switch_timeout",
-			     set->migration_switch_timeout == 30, error_r) &&
 	       check_not_yet("", "migration_quota",
 			     strcmp(set->migration_quota, "ignore") == 0,
 			     error_r) &&
@@ -334,9 +330,7 @@ static bool check_settings_not_yet(const struct migration_settings *set,
 			     *set->migration_account_password == '\0',
 			     error_r) &&
 	       check_not_yet("", "migration_domain_create",
-			     *set->migration_domain_create == '\0', error_r) &&
-	       check_login("", "migration_login", set->migration_login,
-			   error_r);
+			     *set->migration_domain_create == '\0', error_r);
 }
 
 static bool
@@ -391,6 +385,14 @@ static bool migration_settings_check(void *_set, pool_t pool ATTR_UNUSED,
 	}
 	if (!check_login_limits(set, error_r))
 		return FALSE;
+	if (set->migration_switch_timeout == 0 ||
+	    set->migration_switch_timeout > SWITCH_TIMEOUT_MAX_SECS) {
+		*error_r = t_strdup_printf("migration_switch_timeout: must be "
+					   "1..%u seconds, because logins "
+					   "wait so long",
+					   SWITCH_TIMEOUT_MAX_SECS);
+		return FALSE;
+	}
 	if (set->migration_retry_min == 0 ||
 	    set->migration_retry_min > set->migration_retry_max) {
 		*error_r = "migration_retry_min: must be at least 1 second and "

@@ -5,6 +5,9 @@
 #include "migration-retry.h"
 #include "migration-state.h"
 
+/* Pulls in a row before the switch is tried even though it may be late. */
+#define STEP_MAX_PULLS 3
+
 static const char *const phase_names[] = {
 	[MIGRATION_PHASE_INITIAL] = "initial",
 	[MIGRATION_PHASE_FOLLOWING] = "following",
@@ -127,6 +130,29 @@ bool migration_state_is_due(const struct migration_record *record, time_t now,
 	       record->next_sync <= now;
 }
 
+bool migration_state_is_held(const struct migration_record *record, time_t now)
+{
+	return record->phase == MIGRATION_PHASE_INITIAL &&
+	       record->hold_until > now && record->lease_until > now;
+}
+
+enum migration_step
+migration_state_next_step(const struct migration_record *record,
+			  unsigned int pulls, unsigned int secs,
+			  unsigned int switch_timeout)
+{
+	if (record->phase != MIGRATION_PHASE_INITIAL ||
+	    strcmp(record->login, "proxy") != 0)
+		return MIGRATION_STEP_END;
+	if (secs <= switch_timeout / 2)
+		return MIGRATION_STEP_SWITCH;
+	/* the next one has less to do */
+	if (pulls < STEP_MAX_PULLS)
+		return MIGRATION_STEP_PULL;
+	return secs < switch_timeout ? MIGRATION_STEP_SWITCH :
+				       MIGRATION_STEP_TOO_SLOW;
+}
+
 bool migration_state_may_sync(const struct migration_record *record)
 {
 	return record->phase != MIGRATION_PHASE_FINISHED &&
@@ -137,6 +163,7 @@ static void record_drop_lease(struct migration_record *record)
 {
 	record->lease_owner = "";
 	record->lease_until = 0;
+	record->hold_until = 0;
 }
 
 static void

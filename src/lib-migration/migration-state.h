@@ -40,6 +40,18 @@ struct migration_retry_settings {
 	unsigned int min_secs, max_secs;
 };
 
+/* What a worker does for a record before its sync is over. */
+enum migration_step {
+	/* Nothing more: the sync is over. */
+	MIGRATION_STEP_END,
+	/* Pull what has changed meanwhile. */
+	MIGRATION_STEP_PULL,
+	/* Hold logins, end the sessions at the provider, pull once more. */
+	MIGRATION_STEP_SWITCH,
+	/* The same, but it cannot be done in time. */
+	MIGRATION_STEP_TOO_SLOW,
+};
+
 /* How a sync ended, for migration_state_sync_finished(). */
 struct migration_sync_result {
 	enum migration_outcome outcome;
@@ -102,6 +114,17 @@ bool migration_state_is_due(const struct migration_record *record, time_t now,
 
 /* TRUE if a sync that runs may go on: nobody has paused or finished it. */
 bool migration_state_may_sync(const struct migration_record *record);
+
+/* TRUE while logins are held by the switch. */
+bool migration_state_is_held(const struct migration_record *record, time_t now);
+
+/* What follows on a pull that has brought everything. pulls: how many have
+   there been under this lease, secs: how long did the last one take, which the
+   one within the switch takes, too. Not to be called after the switch. */
+enum migration_step
+migration_state_next_step(const struct migration_record *record,
+			  unsigned int pulls, unsigned int secs,
+			  unsigned int switch_timeout);
 
 /* A sync has ended: changes phase, control, reason, attempts, error and times,
    and gives the lease back. What was paused meanwhile stays paused, what was

@@ -19,6 +19,7 @@ struct migration_adopt {
 
 	unsigned int tries;
 	enum migration_phase phase;
+	bool held;
 	enum migration_adopt_result expected;
 	char *error;
 };
@@ -28,7 +29,8 @@ static void adopt_look(struct migration_adopt *adopt);
 static void adopt_finish(struct migration_adopt *adopt,
 			 enum migration_adopt_result result, const char *error)
 {
-	adopt->callback(result, adopt->phase, error, adopt->context);
+	adopt->callback(result, adopt->phase, adopt->held, error,
+			adopt->context);
 	i_free(adopt->error);
 	pool_unref(&adopt->pool);
 }
@@ -73,6 +75,7 @@ static void adopt_looked(enum migration_store_found found,
 	case MIGRATION_STORE_NOTHING:
 		adopt->expected = MIGRATION_ADOPT_CREATED;
 		adopt->phase = MIGRATION_PHASE_INITIAL;
+		adopt->held = FALSE;
 		migration_store_adopt(adopt->store, &adopt->adoption,
 				      ioloop_time, adopt_written, adopt);
 		return;
@@ -87,6 +90,7 @@ static void adopt_looked(enum migration_store_found found,
 	}
 	adopt->expected = MIGRATION_ADOPT_RENEWED;
 	adopt->phase = record->phase;
+	adopt->held = migration_state_is_held(record, ioloop_time);
 	renewed = *record;
 	migration_state_renewed(&renewed, ioloop_time);
 	migration_store_renew(adopt->store, record, &renewed, &adopt->adoption,

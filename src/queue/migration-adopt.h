@@ -17,9 +17,10 @@ enum migration_adopt_result {
 	MIGRATION_ADOPT_RENEWED,
 };
 
-/* phase and login are set with CREATED and RENEWED, error with FAILED. */
+/* phase and held (logins are, by the switch) are set with CREATED and RENEWED,
+   error with FAILED. */
 typedef void migration_adopt_callback_t(enum migration_adopt_result result,
-					enum migration_phase phase,
+					enum migration_phase phase, bool held,
 					const char *error, void *context);
 
 /* The callback is called exactly once, perhaps from inside. The adoption is

@@ -2,6 +2,8 @@
 
 #include "lib.h"
 #include "connection.h"
+#include "ioloop.h"
+#include "llist.h"
 #include "ostream.h"
 #include "str.h"
 #include "strescape.h"
@@ -22,16 +24,25 @@ struct migration_auth_connection {
 	struct migration_provider_list *providers;
 	/* the connection itself and each question that is being answered */
 	int refcount;
+	/* HELD questions that wait */
+	struct auth_question *held;
 };
 
 struct auth_question {
 	struct migration_auth_connection *conn;
 	char *id;
+	/* ADOPT and HELD */
+	char *username;
 	/* ADOPT */
-	char *username, *login;
+	char *login;
+	/* HELD: looks again whether the switch is over */
+	struct timeout *to_poll;
+	struct auth_question *prev, *next;
 };
 
 static struct connection_list *auth_connections = NULL;
+
+static void auth_question_free(struct auth_question *question);
 
 static void auth_connection_unref(struct migration_auth_connection *conn)
 {
@@ -48,6 +59,8 @@ static void auth_connection_destroy(struct connection *_conn)
 	connection_deinit(_conn);
 	conn->queue = NULL;
 	migration_provider_list_deinit(&conn->providers);
+	while (conn->held != NULL)
+		auth_question_free(conn->held);
 	auth_connection_unref(conn);
 	master_service_client_connection_destroyed(master_service);
 }
@@ -62,6 +75,19 @@ auth_question_create(struct migration_auth_connection *conn, const char *id)
 	question->id = i_strdup(id);
 	conn->refcount++;
 	return question;
+}
+
+static void auth_question_free(struct auth_question *question)
+{
+	if (question->to_poll != NULL) {
+		timeout_remove(&question->to_poll);
+		DLLIST_REMOVE(&question->conn->held, question);
+	}
+	auth_connection_unref(question->conn);
+	i_free(question->id);
+	i_free(question->username);
+	i_free(question->login);
+	i_free(question);
 }
 
 /* Sends the answer and frees the question. */
@@ -81,11 +107,7 @@ static void auth_answer(struct auth_question *question, const char *verb,
 	if (conn->queue != NULL) {
 		o_stream_nsend(conn->conn.output, str_data(str), str_len(str));
 	}
-	auth_connection_unref(conn);
-	i_free(question->id);
-	i_free(question->username);
-	i_free(question->login);
-	i_free(question);
+	auth_question_free(question);
 }
 
 static void auth_answer_fail(struct auth_question *question, const char *error)
@@ -122,6 +144,8 @@ static void auth_looked_up(enum migration_store_found found,
 	const char *const args[] = {
 		migration_phase_to_string(record->phase),
 		record->login,
+		migration_state_is_held(record, ioloop_time) ? "1" : "0",
+		record->mechanism,
 		migration_record_password_changed(record) ? "1" : "0",
 		migration_state_wants_renewal(record) ? "1" : "0",
 		record->account_password,
@@ -140,14 +164,59 @@ static int auth_input_lookup(struct migration_auth_connection *conn,
 	return 1;
 }
 
+static void auth_held_ask(struct auth_question *question);
+
+static void auth_held_looked_up(enum migration_store_found found,
+				const struct migration_record *record,
+				const char *error, void *context)
+{
+	struct auth_question *question = context;
+	struct migration_auth_connection *conn = question->conn;
+
+	if (found != MIGRATION_STORE_RECORD || conn->queue == NULL ||
+	    !migration_state_is_held(record, ioloop_time)) {
+		auth_looked_up(found, record, error, question);
+		return;
+	}
+	question->to_poll = timeout_add_short(MIGRATION_HELD_POLL_MSECS,
+					      auth_held_ask, question);
+	DLLIST_PREPEND(&conn->held, question);
+}
+
+/* Another instance's queue may be the one that switches: the database knows.
+ */
+static void auth_held_ask(struct auth_question *question)
+{
+	if (question->to_poll != NULL) {
+		timeout_remove(&question->to_poll);
+		DLLIST_REMOVE(&question->conn->held, question);
+	}
+	migration_store_lookup(migration_queue_get_store(question->conn->queue),
+			       question->username, auth_held_looked_up,
+			       question);
+}
+
+static int auth_input_held(struct migration_auth_connection *conn,
+			   const char *id, const char *const *args)
+{
+	struct auth_question *question;
+
+	if (str_array_length(args) != 1)
+		return -1;
+	question = auth_question_create(conn, id);
+	question->username = i_strdup(args[0]);
+	auth_held_ask(question);
+	return 1;
+}
+
 static void
 auth_adopted(enum migration_adopt_result result, enum migration_phase phase,
-	     const char *error, void *context)
+	     bool held, const char *error, void *context)
 {
 	struct auth_question *question = context;
 	struct migration_auth_connection *conn = question->conn;
 	const char *const args[] = { migration_phase_to_string(phase),
-				     question->login, NULL };
+				     question->login, held ? "1" : "0", NULL };
 
 	switch (result) {
 	case MIGRATION_ADOPT_FAILED:
@@ -242,6 +311,8 @@ static int auth_input_args(struct connection *_conn, const char *const *args)
 	}
 	if (strcmp(verb, MIGRATION_VERB_LOOKUP) == 0)
 		ret = auth_input_lookup(conn, args[1], args + 2);
+	else if (strcmp(verb, MIGRATION_VERB_HELD) == 0)
+		ret = auth_input_held(conn, args[1], args + 2);
 	else if (strcmp(verb, MIGRATION_VERB_ADOPT) == 0)
 		ret = auth_input_adopt(conn, args[1], args + 2);
 	if (ret < 0)

@@ -4,8 +4,10 @@
 #include "array.h"
 #include "ioloop.h"
 #include "randgen.h"
+#include "time-util.h"
 #include "migration-common.h"
 #include "migration-limits.h"
+#include "migration-sessions.h"
 #include "migration-store.h"
 #include "migration-job-progress.h"
 #include "migration-worker-connection.h"
@@ -26,8 +28,12 @@ struct migration_job {
 	void *context;
 
 	struct migration_worker_connection *worker;
-	struct timeout *to_renew, *to_finished;
+	struct migration_sessions *sessions;
+	struct timeout *to_renew, *to_finished, *to_hold;
 	struct migration_job_progress *progress;
+	/* when the worker of this moment began, and the how many-th it is */
+	struct timeval pull_started, hold_started;
+	unsigned int pulls, sessions_ended;
 	time_t last_write;
 	/* calls into the store that will still call back */
 	unsigned int store_calls;
@@ -38,10 +44,12 @@ struct migration_job {
 	ARRAY(struct migration_job_watcher) watchers;
 	bool started:1;
 	bool broken_off:1;
+	bool switching:1;
 	bool freed:1;
 };
 
 static void job_finish(struct migration_job *job);
+static void job_pull(struct migration_job *job);
 
 struct migration_job *
 migration_job_create(const struct migration_job_settings *set,
@@ -68,6 +76,13 @@ migration_job_create(const struct migration_job_settings *set,
 	return job;
 }
 
+static unsigned int job_msecs_since(const struct timeval *started)
+{
+	int msecs = timeval_diff_msecs(&ioloop_timeval, started);
+
+	return msecs < 0 ? 0 : msecs;
+}
+
 static void job_unref_store(struct migration_job *job)
 {
 	i_assert(job->store_calls > 0);
@@ -77,6 +92,15 @@ static void job_unref_store(struct migration_job *job)
 	migration_job_progress_deinit(&job->progress);
 	event_unref(&job->event);
 	pool_unref(&job->pool);
+}
+
+/* Nothing goes on any longer, whatever it was. */
+static void job_stop(struct migration_job *job)
+{
+	migration_worker_connection_abort(&job->worker);
+	migration_sessions_abort(&job->sessions);
+	timeout_remove(&job->to_renew);
+	timeout_remove(&job->to_hold);
 }
 
 static void job_tell_finished(struct migration_job *job)
@@ -103,8 +127,7 @@ void migration_job_free(struct migration_job **_job)
 	if (job->error == NULL)
 		job->error = i_strdup("the migration service is stopping");
 	job_tell_finished(job);
-	migration_worker_connection_abort(&job->worker);
-	timeout_remove(&job->to_renew);
+	job_stop(job);
 	timeout_remove(&job->to_finished);
 	array_free(&job->watchers);
 	i_free(job->error);
@@ -135,11 +158,21 @@ void migration_job_break_off(struct migration_job *job, const char *error)
 	job->error = i_strdup(error);
 	job->outcome = MIGRATION_OUTCOME_TEMPORARY;
 	/* else the lease or the result is on its way and ends it */
-	if (job->worker != NULL) {
-		migration_worker_connection_abort(&job->worker);
-		timeout_remove(&job->to_renew);
+	if (job->to_renew != NULL) {
+		job_stop(job);
 		job_end_later(job);
 	}
+}
+
+static const char *job_switch_text(const struct migration_job *job)
+{
+	if (!job->switching)
+		return "";
+	return t_strdup_printf(" (the switch ended %u sessions at the provider "
+			       "and held logins for %u.%01u secs)",
+			       job->sessions_ended,
+			       job_msecs_since(&job->hold_started) / 1000,
+			       job_msecs_since(&job->hold_started) / 100 % 10);
 }
 
 static void
@@ -157,8 +190,9 @@ job_log_result(struct migration_job *job, const struct migration_record *record)
 	case MIGRATION_OUTCOME_DONE:
 		e_info(e->event(),
 		       "First full sync done: %u messages, "
-		       "%" PRIu64 " bytes; logins are local from now on",
-		       record->messages_done, record->bytes_done);
+		       "%" PRIu64 " bytes; logins are local from now on%s",
+		       record->messages_done, record->bytes_done,
+		       job_switch_text(job));
 		break;
 	case MIGRATION_OUTCOME_TEMPORARY:
 		e_warning(e->event(),
@@ -270,7 +304,7 @@ static void job_result_look(struct migration_job *job)
 
 static void job_finish(struct migration_job *job)
 {
-	timeout_remove(&job->to_renew);
+	job_stop(job);
 	job->store_calls++;
 	job_result_look(job);
 }
@@ -282,7 +316,7 @@ static void job_progress_written(int ret, const char *error, void *context)
 	if (ret < 0) {
 		e_warning(job->event, "Cannot write progress: %s", error);
 		migration_job_progress_write_failed(job->progress);
-	} else if (ret == 0 && !job->freed && job->worker != NULL) {
+	} else if (ret == 0 && !job->freed && job->to_renew != NULL) {
 		migration_job_break_off(job, "it was paused, finished or "
 					     "deleted, or another node has "
 					     "taken it");
@@ -324,6 +358,119 @@ job_worker_progress(const struct migration_worker_report *report, void *context)
 		watcher->progress(job, report->mailbox, watcher->context);
 }
 
+static void job_give_up(struct migration_job *job, const char *error)
+{
+	job->outcome = MIGRATION_OUTCOME_TEMPORARY;
+	i_free(job->error);
+	job->error = i_strdup(error);
+	job_finish(job);
+}
+
+static void job_hold_timeout(struct migration_job *job)
+{
+	job_give_up(job,
+		    t_strdup_printf("the switch took longer than "
+				    "migration_switch_timeout (%u secs) and "
+				    "was undone: logins go to the provider "
+				    "as before",
+				    job->set.switch_timeout_secs));
+}
+
+static void
+job_sessions_ended(unsigned int ended, const char *error, void *context)
+{
+	struct migration_job *job = context;
+
+	job->sessions = NULL;
+	if (error != NULL) {
+		job_give_up(job, t_strdup_printf("cannot end the user's "
+						 "sessions at the provider "
+						 "for the switch: %s",
+						 error));
+		return;
+	}
+	job->sessions_ended += ended;
+	if (job->outcome == MIGRATION_OUTCOME_DONE && ended == 0) {
+		/* nobody has been at the provider during the last pull */
+		job_finish(job);
+		return;
+	}
+	job_pull(job);
+}
+
+static void job_end_sessions(struct migration_job *job)
+{
+	job->sessions = migration_sessions_end(job->set.ipc_socket_path,
+					       job->record->username,
+					       job_sessions_ended, job);
+}
+
+static void job_held(int ret, const char *error, void *context)
+{
+	struct migration_job *job = context;
+
+	if (job->freed || job->broken_off) {
+		/* the hold is dropped with the lease */
+	} else if (ret < 0) {
+		job_give_up(job, t_strdup_printf("cannot hold logins for the "
+						 "switch: %s",
+						 error));
+	} else if (ret == 0) {
+		job_stop(job);
+		job->error = i_strdup("the record was changed during the sync");
+		job_end_later(job);
+	} else {
+		job_end_sessions(job);
+	}
+	job_unref_store(job);
+}
+
+static void job_switch(struct migration_job *job)
+{
+	e_debug(event_create_passthrough(job->event)
+			->set_name("migration_switch_started")
+			->event(),
+		"Everything is here: logins are held for the switch");
+	job->switching = TRUE;
+	/* set again by the last pull */
+	job->outcome = MIGRATION_OUTCOME_TEMPORARY;
+	job->hold_started = ioloop_timeval;
+	job->to_hold = timeout_add(job->set.switch_timeout_secs * 1000,
+				   job_hold_timeout, job);
+	job->record->hold_until = ioloop_time + job->set.switch_timeout_secs;
+	job->record->lease_until = ioloop_time + MIGRATION_LEASE_SECS;
+	job->store_calls++;
+	migration_store_hold(job->set.store, job->record,
+			     job->record->hold_until, job_held, job);
+}
+
+static void job_next_step(struct migration_job *job)
+{
+	unsigned int secs = (job_msecs_since(&job->pull_started) + 999) / 1000;
+
+	switch (migration_state_next_step(job->record, job->pulls, secs,
+					  job->set.switch_timeout_secs)) {
+	case MIGRATION_STEP_END:
+		job_finish(job);
+		return;
+	case MIGRATION_STEP_PULL:
+		job_pull(job);
+		return;
+	case MIGRATION_STEP_SWITCH:
+		job_switch(job);
+		return;
+	case MIGRATION_STEP_TOO_SLOW:
+		job_give_up(job, t_strdup_printf(
+					 "everything is here, but even a sync "
+					 "without changes takes %u secs: "
+					 "migration_switch_timeout (%u secs) "
+					 "is too short for the switch",
+					 secs, job->set.switch_timeout_secs));
+		return;
+	}
+	i_unreached();
+}
+
 static void
 job_worker_finished(enum migration_outcome outcome, const char *error,
 		    unsigned int retry_after_secs, void *context)
@@ -332,9 +479,17 @@ job_worker_finished(enum migration_outcome outcome, const char *error,
 
 	job->worker = NULL;
 	job->outcome = outcome;
-	job->error = i_strdup(error);
 	job->retry_after_secs = retry_after_secs;
-	job_finish(job);
+	if (outcome != MIGRATION_OUTCOME_DONE) {
+		job->error = i_strdup(error);
+		job_finish(job);
+	} else if (job->switching) {
+		/* a session that was only being made may have been overlooked
+		   before */
+		job_end_sessions(job);
+	} else {
+		job_next_step(job);
+	}
 }
 
 static const struct migration_worker_callbacks job_worker_callbacks = {
@@ -342,6 +497,25 @@ static const struct migration_worker_callbacks job_worker_callbacks = {
 	.progress = job_worker_progress,
 	.finished = job_worker_finished,
 };
+
+static void job_pull(struct migration_job *job)
+{
+	bool proxied = strcmp(job->record->login, "proxy") == 0;
+	bool local = strcmp(job->record->login, "local") == 0;
+	const struct migration_worker_order order = {
+		.inbox_first = job->pulls == 0,
+		.compare = !local && (!proxied || job->switching),
+	};
+
+	job->pulls++;
+	job->pull_started = ioloop_timeval;
+	migration_job_progress_begin(job->progress);
+	job->worker =
+		migration_worker_connection_start(job->set.worker_socket_path,
+						  job->record, &order,
+						  &job_worker_callbacks, job,
+						  job->event);
+}
 
 static void job_leased(int ret, const char *error, void *context)
 {
@@ -366,10 +540,7 @@ static void job_leased(int ret, const char *error, void *context)
 			"Sync started");
 		job->to_renew = timeout_add(JOB_LEASE_RENEW_MSECS,
 					    job_write_progress, job);
-		migration_job_progress_begin(job->progress);
-		job->worker = migration_worker_connection_start(
-			job->set.worker_socket_path, job->record,
-			&job_worker_callbacks, job, job->event);
+		job_pull(job);
 	}
 	job_unref_store(job);
 }

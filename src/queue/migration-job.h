@@ -1,8 +1,8 @@
 #ifndef MIGRATION_JOB_H
 #define MIGRATION_JOB_H
 
-/* One record on its way through a worker: the lease, the worker's connection
-   and whoever watches. Owned by the queue. */
+/* One record on its way: the lease, one worker after the other until everything
+   is here, the switch, and whoever watches. Owned by the queue. */
 
 #include "migration-mailbox.h"
 #include "migration-rate.h"
@@ -15,7 +15,8 @@ struct migration_job;
 struct migration_job_settings {
 	struct migration_store *store;
 	const char *owner;
-	const char *worker_socket_path;
+	const char *worker_socket_path, *ipc_socket_path;
+	unsigned int switch_timeout_secs;
 	struct migration_retry_settings retry;
 	struct event *event_parent;
 };

@@ -78,9 +78,10 @@ static void main_init(const struct migration_settings *set)
 		i_fatal("migration_db_driver: %s", error);
 
 	/* the same after a restart, different for every instance */
-	queue = migration_queue_init(
-		set, store, t_strdup_printf("%s:%s", my_hostname, base_dir),
-		t_strconcat(base_dir, "/" MIGRATION_WORKER_SOCKET, NULL), NULL);
+	queue = migration_queue_init(set, store,
+				     t_strdup_printf("%s:%s", my_hostname,
+						     base_dir),
+				     base_dir, NULL);
 }
 
 static void main_deinit(void)

@@ -7,6 +7,7 @@
 #include "migration-finish.h"
 #include "migration-job.h"
 #include "migration-limits.h"
+#include "migration-protocol.h"
 #include "migration-settings.h"
 #include "migration-store.h"
 #include "migration-worker-connection.h"
@@ -16,11 +17,13 @@
 
 /* A database that cannot be opened is tried again this often. */
 #define QUEUE_OPEN_RETRY_MSECS (10 * 1000)
+/* Of Dovecot's ipc service */
+#define QUEUE_IPC_SOCKET "ipc"
 
 struct migration_queue {
 	const struct migration_settings *set;
 	struct migration_job_settings job_set;
-	char *owner, *worker_socket_path;
+	char *owner, *worker_socket_path, *ipc_socket_path;
 	struct migration_finish *finish;
 	struct event *event;
 	time_t started;
@@ -293,20 +296,25 @@ static void queue_open(struct migration_queue *queue)
 struct migration_queue *
 migration_queue_init(const struct migration_settings *set,
 		     struct migration_store *store, const char *owner,
-		     const char *worker_socket_path, struct event *event_parent)
+		     const char *base_dir, struct event *event_parent)
 {
 	struct migration_queue *queue;
 
 	queue = i_new(struct migration_queue, 1);
 	queue->set = set;
 	queue->owner = i_strdup(owner);
-	queue->worker_socket_path = i_strdup(worker_socket_path);
+	queue->worker_socket_path =
+		i_strconcat(base_dir, "/" MIGRATION_WORKER_SOCKET, NULL);
+	queue->ipc_socket_path =
+		i_strconcat(base_dir, "/" QUEUE_IPC_SOCKET, NULL);
 	queue->event = event_create(event_parent);
 	event_add_category(queue->event, &event_category_migration);
 	queue->started = ioloop_time;
 	queue->job_set.store = store;
 	queue->job_set.owner = queue->owner;
 	queue->job_set.worker_socket_path = queue->worker_socket_path;
+	queue->job_set.ipc_socket_path = queue->ipc_socket_path;
+	queue->job_set.switch_timeout_secs = set->migration_switch_timeout;
 	queue->job_set.retry.min_secs = set->migration_retry_min;
 	queue->job_set.retry.max_secs = set->migration_retry_max;
 	queue->job_set.event_parent = queue->event;
@@ -345,6 +353,7 @@ void migration_queue_deinit(struct migration_queue **_queue)
 	i_free(queue->error);
 	i_free(queue->owner);
 	i_free(queue->worker_socket_path);
+	i_free(queue->ipc_socket_path);
 	i_free(queue);
 }
 

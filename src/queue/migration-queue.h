@@ -17,13 +17,13 @@ struct migration_queue_status {
 	time_t started;
 };
 
-/* owner names this instance in leases and is the same after a restart. The
+/* owner names this instance in leases and is the same after a restart.
+   base_dir has the sockets of the workers and of Dovecot's ipc service. The
    database is opened, and opened again when that fails. */
 struct migration_queue *
 migration_queue_init(const struct migration_settings *set,
 		     struct migration_store *store, const char *owner,
-		     const char *worker_socket_path,
-		     struct event *event_parent);
+		     const char *base_dir, struct event *event_parent);
 void migration_queue_deinit(struct migration_queue **queue);
 
 /* Something may have become due: look soon. */

@@ -11,9 +11,11 @@
 #include "dsync-brain.h"
 #include "dsync-ibc.h"
 #include "migration-backoff.h"
+#include "migration-compare.h"
 #include "migration-contact.h"
 #include "migration-exclude.h"
 #include "migration-journal.h"
+#include "migration-pulled.h"
 #include "migration-remote-user.h"
 #include "migration-repair.h"
 #include "migration-settings.h"
@@ -219,7 +221,6 @@ pull_dsync(const struct migration_pull_settings *set, struct pull_users *users,
 	return ret;
 }
 
-/* INBOX first: that is what the user looks at. */
 static int
 pull_mailboxes(const struct migration_pull_settings *set,
 	       struct pull_users *users, enum mail_error *mail_error_r)
@@ -234,10 +235,11 @@ pull_mailboxes(const struct migration_pull_settings *set,
 		i_unreached(); /* the settings were checked */
 	t_array_init(&excludes, 8);
 	array_append(&excludes, configured, str_array_length(configured));
-	if (!str_array_find(configured, inbox) &&
-	    pull_dsync(set, users, inbox, NULL, mail_error_r) < 0)
-		return -1;
-	array_push_back(&excludes, &inbox);
+	if (set->inbox_first && !str_array_find(configured, inbox)) {
+		if (pull_dsync(set, users, inbox, NULL, mail_error_r) < 0)
+			return -1;
+		array_push_back(&excludes, &inbox);
+	}
 	array_append_zero(&excludes);
 	migration_progress_set_scanning(set->progress);
 	if (pull_dsync(set, users, NULL, array_front(&excludes), mail_error_r) <
@@ -250,9 +252,10 @@ pull_mailboxes(const struct migration_pull_settings *set,
 
 static enum migration_outcome
 pull_locked(const struct migration_pull_settings *set, struct pull_users *users,
-	    const char **error_r)
+	    struct migration_pulled *pulled, const char **error_r)
 {
 	enum mail_error mail_error;
+	const char *error = "dsync failed without saying why";
 	int ret;
 
 	if (migration_remote_user_connect(set->storage, users->remote_service,
@@ -265,12 +268,18 @@ pull_locked(const struct migration_pull_settings *set, struct pull_users *users,
 	migration_user_init_dsync(users->local);
 	migration_user_init_dsync(users->remote);
 	ret = pull_mailboxes(set, users, &mail_error);
+	if (ret == 0 && set->compare) {
+		ret = migration_compare(users->local, users->remote, pulled,
+					&error);
+	}
 	mail_user_deinit(&users->remote);
 	if (ret < 0) {
-		return pull_blame(set, users->local, mail_error,
-				  "dsync failed without saying why", error_r);
+		return pull_blame(set, users->local, mail_error, error,
+				  error_r);
 	}
-	return MIGRATION_OUTCOME_DONE;
+	return migration_pulled_write(pulled, error_r) < 0 ?
+		       MIGRATION_OUTCOME_LOCAL :
+		       MIGRATION_OUTCOME_DONE;
 }
 
 /* Before anything is opened: what did runs leave that were killed? */
@@ -294,6 +303,7 @@ pull_as_user(const struct migration_pull_settings *set,
 	struct mail_namespace *ns =
 		mail_namespace_find_inbox(users->local->namespaces);
 	struct migration_journal *journal;
+	struct migration_pulled *pulled = NULL;
 	enum migration_outcome outcome;
 	struct file_lock *lock;
 	const char *dir;
@@ -308,12 +318,16 @@ pull_as_user(const struct migration_pull_settings *set,
 	} else if (pull_repair(ns, journal, error_r) < 0) {
 		migration_journal_close(&journal, FALSE);
 		outcome = MIGRATION_OUTCOME_LOCAL;
+	} else if (migration_pulled_init(dir, ns, &pulled, error_r) < 0) {
+		migration_journal_close(&journal, TRUE);
+		outcome = MIGRATION_OUTCOME_LOCAL;
 	} else {
 		migration_progress_set_journal(set->progress, journal);
-		outcome = pull_locked(set, users, error_r);
+		outcome = pull_locked(set, users, pulled, error_r);
 		migration_progress_set_journal(set->progress, NULL);
 		migration_journal_close(&journal, TRUE);
 	}
+	migration_pulled_deinit(&pulled);
 	file_lock_free(&lock);
 	return outcome;
 }

@@ -1,9 +1,9 @@
 #ifndef MIGRATION_PULL_H
 #define MIGRATION_PULL_H
 
-/* The first pull: dsync through imapc, one way, never deleting here ("doveadm
-   sync -1 -R"), onto an account that nobody has touched yet. Interrupted
-   anywhere it continues at the next run. Gives up root for good. */
+/* The pulls of the first sync: dsync through imapc, one way ("doveadm sync -1
+   -R"), onto an account that nobody has touched yet. Interrupted anywhere it
+   continues at the next run. Gives up root for good. */
 
 #include "migration-progress.h"
 #include "migration-state.h"
@@ -17,6 +17,11 @@ struct migration_pull_settings {
 	const char *username;
 	const struct migration_remote_settings *remote;
 	struct migration_progress *progress;
+	/* The user waits for the INBOX. */
+	bool inbox_first;
+	/* Nobody has changed anything here: what was changed at the provider
+	   is changed here, too. */
+	bool compare;
 };
 
 /* Blocks until it is over. retry_after_secs_r is what the provider asked for,

@@ -35,6 +35,7 @@ struct queue_connection {
 	struct ioloop *ioloop;
 	struct migration_progress *progress;
 	char *username, *provider, *remote_user, *mechanism, *box;
+	bool inbox_first, compare;
 };
 
 static struct connection_list *queue_connections = NULL;
@@ -218,6 +219,8 @@ queue_pull(struct queue_connection *conn, struct migration_progress *progress,
 	pull.username = conn->username;
 	pull.remote = &remote;
 	pull.progress = progress;
+	pull.inbox_first = conn->inbox_first;
+	pull.compare = conn->compare;
 	outcome = migration_pull(&pull, retry_after_secs_r, error_r);
 	migration_secret_free(&secret);
 	return outcome;
@@ -261,7 +264,7 @@ static int queue_input_args(struct connection *_conn, const char *const *args)
 	struct queue_connection *conn =
 		container_of(_conn, struct queue_connection, conn);
 
-	if (str_array_length(args) != 6 || conn->username != NULL ||
+	if (str_array_length(args) != 8 || conn->username != NULL ||
 	    strcmp(args[0], MIGRATION_VERB_SYNC) != 0) {
 		e_error(_conn->event, "The queue sent an invalid line %s",
 			args[0]);
@@ -271,7 +274,9 @@ static int queue_input_args(struct connection *_conn, const char *const *args)
 	conn->provider = i_strdup(args[2]);
 	conn->remote_user = i_strdup(args[3]);
 	conn->mechanism = i_strdup(args[4]);
-	conn->box = i_strdup(args[5]);
+	conn->inbox_first = strcmp(args[5], "1") == 0;
+	conn->compare = strcmp(args[6], "1") == 0;
+	conn->box = i_strdup(args[7]);
 	/* not from here, where the output is corked */
 	conn->to_run = timeout_add_short(0, queue_run_job, conn);
 	return 1;

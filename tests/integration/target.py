@@ -16,16 +16,19 @@ CONF_D = Path(__file__).resolve().parent.parent.parent / "conf.d"
 class Target(Dovecot):
     """providers: name -> settings of migration_provider blocks. overrides:
     global settings. local_users: accounts in a passwd-file passdb and userdb
-    in front of the plugin."""
+    in front of the plugin. ssl_ca: whom the login processes trust, if not the
+    system's certificates."""
 
     def __init__(self, folder, providers=None, overrides=None,
-                 local_users=None, **kwargs):
+                 local_users=None, ssl_ca=None, **kwargs):
         super().__init__(folder, **kwargs)
+        self.ssl_ca = ssl_ca
         self.providers = providers or {}
         self.overrides = {
             "migration_db_connect": f"{self.folder}/db/migration.sqlite",
             "migration_public_key_file": f"{self.folder}/keys/public.pem",
             "migration_private_key_file": f"{self.folder}/keys/private.pem",
+            "migration_login": "wait",
             "migration_retry_min": "1 secs",
             "migration_retry_max": "1 secs",
             **(overrides or {}),
@@ -101,6 +104,8 @@ userdb {{
         substitute(CONF_D / "90-migration.conf", folder, {
             "args = /etc/dovecot/migration-sql.conf.ext":
                 f"args = {folder}/migration-sql.conf.ext",
+            **({"</etc/ssl/certs/ca-certificates.crt": f"<{self.ssl_ca}"}
+               if self.ssl_ca else {}),
         })
         substitute(CONF_D / "migration-sql.conf.ext", folder, {
             "connect = /var/lib/dovecot/migration/migration.sqlite":

@@ -55,7 +55,7 @@ static void test_migration_settings_defaults(void)
 	test_assert(str_begins(set->migration_db_connect, "/"));
 	test_assert(strstr(set->migration_db_connect,
 			   "/migration/migration.sqlite") != NULL);
-	test_assert_strcmp(set->migration_login, "wait");
+	test_assert_strcmp(set->migration_login, "proxy");
 	test_assert_ucmp(set->migration_login_timeout, ==, 15);
 	test_assert_ucmp(set->migration_login_refusals, ==, 3);
 	test_assert_ucmp(set->migration_login_refusal_time, ==, 600);
@@ -116,7 +116,7 @@ static void test_migration_settings_provider_defaults(void)
 		test_assert_strcmp(p->login, "");
 		test_assert_strcmp(p->finish_at, "");
 		test_assert_strcmp(migration_settings_get_login(set, p),
-				   "wait");
+				   "proxy");
 	}
 	test_end();
 }
@@ -155,6 +155,12 @@ static void test_migration_settings_good(void)
 		  "migration_breaker_time=1s" },
 		{ "migration_breaker_failures=1",
 		  "migration_breaker_time=1 hour" },
+		{ "migration_switch_timeout=1s" },
+		{ "migration_switch_timeout=10 mins" },
+		{ "migration_login=wait" },
+		{ BLOCK("p"), P"login=local" },
+		{ BLOCK("p"), P"pop3_host=h", P"pop3_port=110",
+		  P"pop3_ssl=starttls" },
 		{ "migration_retry_min=1s" },
 		{ "migration_retry_min=6 hours" },
 		{ "migration_retry_min=10s", "migration_retry_max=10s" },
@@ -163,7 +169,7 @@ static void test_migration_settings_good(void)
 		  "/y" },
 		/* the defaults of what is not supported yet */
 		{ "migration_db_driver=sqlite", "migration_interval=1h",
-		  "migration_finish_after=0", "migration_switch_timeout=30s",
+		  "migration_finish_after=0",
 		  "migration_quota=ignore",
 		  "migration_remote_deletes=follow",
 		  "migration_account_lookup=" },
@@ -183,8 +189,6 @@ static void test_migration_settings_good(void)
 }
 
 #define NOT_YET ": this version does not support any value but the default"
-#define NO_PROXY \
-	" = proxy is not supported by this version: use wait or local"
 
 static const struct {
 	const char *lines[LINES_MAX];
@@ -217,6 +221,11 @@ static const struct {
 	  "name or address (the port has a setting of its own)" },
 	{ { BLOCK("p"), P"port=0" },
 	  "migration_provider p: port must not be 0" },
+	{ { BLOCK("p"), P"pop3_host=pop.old.example:995" },
+	  "migration_provider p: pop3_host: 'pop.old.example:995' is not a "
+	  "host name or address (the port has a setting of its own)" },
+	{ { BLOCK("p"), P"pop3_port=0" },
+	  "migration_provider p: pop3_port must not be 0" },
 	{ { BLOCK("p"), P"user=" },
 	  "migration_provider p: user: '' must be made of text, %u, %n and "
 	  "%d" },
@@ -245,20 +254,9 @@ static const struct {
 	  "migration_provider p: master_user"NOT_YET },
 	{ { BLOCK("p"), P"master_password=m" },
 	  "migration_provider p: master_password"NOT_YET },
-	{ { BLOCK("p"), P"pop3_host=h" },
-	  "migration_provider p: pop3_host"NOT_YET },
-	{ { BLOCK("p"), P"pop3_port=110" },
-	  "migration_provider p: pop3_port"NOT_YET },
-	{ { BLOCK("p"), P"pop3_ssl=no" },
-	  "migration_provider p: pop3_ssl"NOT_YET },
-	{ { BLOCK("p"), P"login=proxy" },
-	  "migration_provider p: login"NO_PROXY },
-	{ { "migration_login=proxy" }, "migration_login"NO_PROXY },
 	{ { "migration_db_driver=pgsql" }, "migration_db_driver"NOT_YET },
 	{ { "migration_db_driver=mysql" }, "migration_db_driver"NOT_YET },
 	{ { "migration_interval=2h" }, "migration_interval"NOT_YET },
-	{ { "migration_switch_timeout=31s" },
-	  "migration_switch_timeout"NOT_YET },
 	{ { "migration_quota=enforce" }, "migration_quota"NOT_YET },
 	{ { "migration_remote_deletes=keep" },
 	  "migration_remote_deletes"NOT_YET },
@@ -271,6 +269,12 @@ static const struct {
 	{ { "migration_domain_create=INSERT" },
 	  "migration_domain_create"NOT_YET },
 	/* global */
+	{ { "migration_switch_timeout=0" },
+	  "migration_switch_timeout: must be 1..600 seconds, because logins "
+	  "wait so long" },
+	{ { "migration_switch_timeout=601s" },
+	  "migration_switch_timeout: must be 1..600 seconds, because logins "
+	  "wait so long" },
 	{ { "migration_db_connect=" },
 	  "migration_db_connect: must be the absolute path of the SQLite "
 	  "database" },

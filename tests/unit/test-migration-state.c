@@ -117,6 +117,79 @@ static void test_migration_state_due(void)
 	test_end();
 }
 
+static void test_migration_state_held(void)
+{
+	static const struct {
+		enum migration_phase phase;
+		time_t hold_until, lease_until;
+		bool held;
+	} tests[] = {
+		{ INITIAL, 0, NOW + 1, FALSE },
+		{ INITIAL, NOW - 1, NOW + 1, FALSE },
+		{ INITIAL, NOW, NOW + 1, FALSE },
+		{ INITIAL, NOW + 1, NOW + 1, TRUE },
+		/* whoever switched is gone */
+		{ INITIAL, NOW + 1, 0, FALSE },
+		{ INITIAL, NOW + 1, NOW, FALSE },
+		{ FOLLOWING, NOW + 1, NOW + 1, FALSE },
+		{ FINISHED, NOW + 1, NOW + 1, FALSE },
+	};
+	struct migration_record record;
+	unsigned int i;
+
+	test_begin("migration state: held by the switch");
+	for (i = 0; i < N_ELEMENTS(tests); i++) {
+		i_zero(&record);
+		record.phase = tests[i].phase;
+		record.hold_until = tests[i].hold_until;
+		record.lease_until = tests[i].lease_until;
+		test_assert_idx(migration_state_is_held(&record, NOW) ==
+				tests[i].held, i);
+	}
+	test_end();
+}
+
+static void test_migration_state_next_step(void)
+{
+	static const struct {
+		enum migration_phase phase;
+		const char *login;
+		unsigned int pulls, secs;
+		enum migration_step step;
+	} tests[] = {
+		{ INITIAL, "proxy", 1, 0, MIGRATION_STEP_SWITCH },
+		{ INITIAL, "proxy", 1, 15, MIGRATION_STEP_SWITCH },
+		/* too much happens in that time */
+		{ INITIAL, "proxy", 1, 16, MIGRATION_STEP_PULL },
+		{ INITIAL, "proxy", 1, 100000, MIGRATION_STEP_PULL },
+		{ INITIAL, "proxy", 2, 16, MIGRATION_STEP_PULL },
+		{ INITIAL, "proxy", 2, 15, MIGRATION_STEP_SWITCH },
+		/* it does not get any faster */
+		{ INITIAL, "proxy", 3, 16, MIGRATION_STEP_SWITCH },
+		{ INITIAL, "proxy", 3, 29, MIGRATION_STEP_SWITCH },
+		{ INITIAL, "proxy", 3, 30, MIGRATION_STEP_TOO_SLOW },
+		/* nobody is at the provider by way of us */
+		{ INITIAL, "wait", 1, 0, MIGRATION_STEP_END },
+		{ INITIAL, "wait", 1, 100, MIGRATION_STEP_END },
+		{ INITIAL, "local", 1, 0, MIGRATION_STEP_END },
+		{ FOLLOWING, "proxy", 1, 0, MIGRATION_STEP_END },
+		{ FINISHED, "proxy", 1, 0, MIGRATION_STEP_END },
+	};
+	struct migration_record record;
+	unsigned int i;
+
+	test_begin("migration state: next step");
+	for (i = 0; i < N_ELEMENTS(tests); i++) {
+		i_zero(&record);
+		record.phase = tests[i].phase;
+		record.login = tests[i].login;
+		test_assert_ucmp_idx(migration_state_next_step(
+			&record, tests[i].pulls, tests[i].secs, 30), ==,
+			tests[i].step, i);
+	}
+	test_end();
+}
+
 struct finished_test {
 	/* before */
 	enum migration_phase phase;
@@ -417,6 +490,8 @@ int main(void)
 	static void (*const test_functions[])(void) = {
 		test_migration_state_shown,
 		test_migration_state_due,
+		test_migration_state_held,
+		test_migration_state_next_step,
 		test_migration_state_sync_finished,
 		test_migration_state_renewed,
 		test_migration_state_progress,

@@ -517,23 +517,36 @@ static void test_migration_store_views(void)
 {
 	static const struct {
 		const char *job;
-		const char *hold;
+		const char *hold, *defer;
 	} tests[] = {
-		{ "login = 'wait', phase = 'initial'", "1" },
-		{ "login = 'local', phase = 'initial'", "0" },
-		{ "login = 'wait', phase = 'following'", "0" },
-		{ "login = 'wait', phase = 'finished'", "0" },
+		{ "login = 'proxy', phase = 'initial'", "1", "1" },
+		{ "login = 'wait', phase = 'initial'", "1", "1" },
+		{ "login = 'local', phase = 'initial'", "0", "0" },
+		{ "login = 'proxy', phase = 'following'", "0", "0" },
+		{ "login = 'wait', phase = 'following'", "0", "0" },
+		{ "login = 'wait', phase = 'finished'", "0", "0" },
+		/* nothing comes for a while: mail must not wait for it */
 		{ "login = 'wait', phase = 'initial', control = 'paused'",
-		  "1" },
+		  "1", "0" },
+		{ "login = 'proxy', phase = 'initial', control = 'blocked', "
+		  "reason = 'provider'", "1", "0" },
+		{ "login = 'proxy', phase = 'initial', attempts = 11",
+		  "1", "1" },
+		{ "login = 'proxy', phase = 'initial', attempts = 12",
+		  "1", "0" },
 		/* a login must get to passdb migration to repair it */
 		{ "login = 'local', phase = 'initial', control = 'blocked', "
-		  "reason = 'local'", "1" },
+		  "reason = 'local'", "1", "0" },
 		{ "login = 'local', phase = 'following', control = 'blocked', "
-		  "reason = 'local'", "1" },
+		  "reason = 'local'", "1", "0" },
+		{ "login = 'local', phase = 'following', control = 'blocked', "
+		  "reason = 'password'", "1", "0" },
 		{ "login = 'local', phase = 'finished', control = 'blocked', "
-		  "reason = 'local'", "0" },
+		  "reason = 'local'", "0", "0" },
+		{ "login = 'local', phase = 'finished', control = 'blocked', "
+		  "reason = 'password'", "0", "0" },
 		{ "login = 'local', phase = 'following', control = 'blocked', "
-		  "reason = 'provider'", "0" },
+		  "reason = 'provider'", "0", "0" },
 	};
 	struct migration_store *store;
 	unsigned int i;
@@ -544,21 +557,24 @@ static void test_migration_store_views(void)
 	for (i = 0; i < N_ELEMENTS(tests); i++) {
 		test_store_exec(store, t_strdup_printf(
 			"UPDATE migration_job SET control = 'active', "
-			"reason = ''"));
+			"reason = '', attempts = 0"));
 		test_store_exec(store, t_strconcat(
 			"UPDATE migration_job SET ", tests[i].job, NULL));
 		test_assert_strcmp_idx(test_store_value(store,
 			"SELECT username || ' ' || password || ' ' || hold "
 			"FROM migration_passdb"), t_strdup_printf(
 			USER" {SHA512-CRYPT}$6$hash %s", tests[i].hold), i);
+		test_assert_strcmp_idx(test_store_value(store,
+			"SELECT defer_delivery FROM migration_userdb"),
+			tests[i].defer, i);
 	}
 	/* without a migration */
 	test_store_exec(store, "DELETE FROM migration_job");
 	test_assert_strcmp(test_store_value(store,
 		"SELECT hold FROM migration_passdb"), "0");
 	test_assert_strcmp(test_store_value(store,
-		"SELECT username || ' ' || domain FROM migration_userdb"),
-		USER" old.example");
+		"SELECT username || ' ' || domain || ' ' || defer_delivery "
+		"FROM migration_userdb"), USER" old.example 0");
 	/* disabled */
 	test_store_exec(store, "UPDATE migration_account SET enabled = 0");
 	test_assert(test_store_value(store,

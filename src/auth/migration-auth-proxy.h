@@ -1,0 +1,30 @@
+#ifndef MIGRATION_AUTH_PROXY_H
+#define MIGRATION_AUTH_PROXY_H
+
+/* What tells Dovecot's login processes to pass a session through to its
+   provider: the passdb extra fields of a proxy, for IMAP and POP3. */
+
+#include "migration-settings.h"
+
+struct auth_request;
+
+struct migration_proxy {
+	const struct migration_provider_settings *provider;
+	const char *remote_user;
+	/* "PLAIN" or "LOGIN": how the IMAP server takes the password */
+	const char *mechanism;
+	/* Of the host for the request's service */
+	const char *ip;
+};
+
+/* The password is the one that the user typed; auth adds it. */
+void migration_proxy_set_fields(struct auth_request *request,
+				const struct migration_proxy *proxy);
+
+/* TRUE if sessions of all providers that have "proxy" can be passed through:
+   login processes are chrooted and verify certificates only with ssl_ca. */
+bool migration_proxy_check(const struct migration_settings *set,
+			   const char *ssl_ca, bool ssl_require_crl,
+			   const char **error_r);
+
+#endif
