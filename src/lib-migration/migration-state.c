@@ -232,7 +232,9 @@ void migration_state_sync_finished(struct migration_record *record,
 		record_sync_done(record, now);
 		return;
 	case MIGRATION_OUTCOME_TEMPORARY:
-		record->attempts++;
+		/* a line that is cut again and again gets there as well */
+		record->attempts = result->progressed ? 1 :
+							record->attempts + 1;
 		wait_secs = result->retry_after_secs;
 		if (wait_secs == 0) {
 			wait_secs = migration_retry_delay_secs(record->attempts,

@@ -62,6 +62,8 @@ struct migration_sync_result {
 	const char *error;
 	/* What the provider asked for, 0 = nothing. */
 	unsigned int retry_after_secs;
+	/* It has brought something: not one more failure in a row. */
+	bool progressed;
 };
 
 /* What an administrator can ask for. */

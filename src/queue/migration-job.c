@@ -34,6 +34,8 @@ struct migration_job {
 	/* when the worker of this moment began, and the how many-th it is */
 	struct timeval pull_started, hold_started;
 	unsigned int pulls, sessions_ended;
+	/* messages that were here when it began */
+	unsigned int messages_before;
 	time_t last_write;
 	/* calls into the store that will still call back */
 	unsigned int store_calls;
@@ -64,6 +66,7 @@ migration_job_create(const struct migration_job_settings *set,
 	job->set = *set;
 	job->record = migration_record_dup(pool, record);
 	job->record->lease_owner = p_strdup(pool, set->owner);
+	job->messages_before = record->messages_done;
 	job->progress = migration_job_progress_init();
 	job->outcome = MIGRATION_OUTCOME_TEMPORARY;
 	job->event = event_create(set->event_parent);
@@ -287,6 +290,7 @@ static void job_result_looked_up(enum migration_store_found found,
 	result.error = t_strndup(job->error == NULL ? "" : job->error,
 				 MIGRATION_MAX_ERROR_BYTES);
 	result.retry_after_secs = job->retry_after_secs;
+	result.progressed = job->record->messages_done > job->messages_before;
 	migration_state_sync_finished(&now, &result, ioloop_time,
 				      &job->set.retry, i_rand());
 	job_log_result(job, &now);

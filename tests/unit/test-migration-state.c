@@ -346,6 +346,43 @@ static void test_migration_state_sync_finished(void)
 	test_end();
 }
 
+/* Failures that brought something are no row of failures. */
+static void test_migration_state_progressed(void)
+{
+	static const struct {
+		unsigned int attempts;
+		bool progressed;
+		unsigned int attempts_after;
+		time_t next_sync;
+	} tests[] = {
+		{ 0, FALSE, 1, NOW + 60 },
+		{ 0, TRUE, 1, NOW + 60 },
+		{ 2, FALSE, 3, NOW + 240 },
+		{ 2, TRUE, 1, NOW + 60 },
+		{ 100, TRUE, 1, NOW + 60 },
+	};
+	struct migration_sync_result result;
+	struct migration_record record;
+	unsigned int i;
+
+	test_begin("migration state: failure with progress");
+	for (i = 0; i < N_ELEMENTS(tests); i++) {
+		i_zero(&record);
+		record.attempts = tests[i].attempts;
+		i_zero(&result);
+		result.outcome = O_TEMPORARY;
+		result.error = "cut";
+		result.progressed = tests[i].progressed;
+		migration_state_sync_finished(&record, &result, NOW,
+					      &retry_set, 0);
+		test_assert_ucmp_idx(record.attempts, ==,
+				     tests[i].attempts_after, i);
+		test_assert_cmp_idx(record.next_sync, ==, tests[i].next_sync,
+				    i);
+	}
+	test_end();
+}
+
 static void test_migration_state_renewed(void)
 {
 	static const struct {
@@ -493,6 +530,7 @@ int main(void)
 		test_migration_state_held,
 		test_migration_state_next_step,
 		test_migration_state_sync_finished,
+		test_migration_state_progressed,
 		test_migration_state_renewed,
 		test_migration_state_progress,
 		test_migration_state_names,
