@@ -74,6 +74,9 @@ static int remote_set_imapc(struct mail_storage_service_user *user,
 	} settings[] = {
 		{ "mail_location", "imapc:" },
 		{ "mail_plugins", "" },
+		/* resolved in here, without the dns-client service: imapc does
+		   not survive it when the provider goes away meanwhile */
+		{ "base_dir", "" },
 		{ "mail_prefetch_count", REMOTE_PREFETCH_COUNT },
 		{ "imapc_host", provider->host },
 		{ "imapc_port", t_strdup_printf("%u", provider->port) },
