@@ -215,8 +215,8 @@ void migration_store_lease(struct migration_store *store,
 	write = migration_store_write_begin(store, callback, context);
 	stmt = sql_statement_init(
 		store->db,
-		"UPDATE migration_job SET lease_owner = ?, lease_until = ? "
-		"WHERE username = ? AND lease_until <= ? "
+		"UPDATE migration_job SET lease_owner = ?, lease_until = ?, "
+		"hold_until = 0 WHERE username = ? AND lease_until <= ? "
 		"AND phase = ? AND control = ? AND credential = ? "
 		"AND control <> ? AND phase <> ?");
 	sql_statement_bind_str(stmt, 0, owner);

@@ -346,6 +346,58 @@ static void test_migration_store_lease(void)
 	test_end();
 }
 
+static void test_migration_store_hold(void)
+{
+	static const struct {
+		const char *change;
+		int ret;
+	} tests[] = {
+		{ "UPDATE migration_job SET attempts = 1", 1 },
+		{ "UPDATE migration_job SET lease_owner = 'two'", 0 },
+		{ "UPDATE migration_job SET lease_owner = ''", 0 },
+		{ "UPDATE migration_job SET phase = 'following'", 0 },
+		{ "UPDATE migration_job SET control = 'paused'", 0 },
+		{ "DELETE FROM migration_job", 0 },
+	};
+	struct migration_store *store;
+	struct migration_record record;
+	unsigned int i;
+	int ret;
+
+	test_begin("migration store hold");
+	for (i = 0; i < N_ELEMENTS(tests); i++) {
+		store = test_store_open();
+		test_store_adopt(store, USER, NOW);
+		test_assert_idx(test_lease(store, USER, "one", NOW,
+					   NOW + 60) == 1, i);
+		record = test_store_record(store, USER);
+		record.lease_until = NOW + 90;
+		test_store_exec(store, tests[i].change);
+		TEST_STORE(&ret, migration_store_hold, store, &record,
+			   NOW + 30);
+		test_assert_idx(ret == tests[i].ret, i);
+		if (ret > 0) {
+			record = test_store_record(store, USER);
+			test_assert_idx(record.hold_until == NOW + 30, i);
+			test_assert_idx(record.lease_until == NOW + 90, i);
+			/* it ends with the lease, and with the next one */
+			TEST_STORE(&ret, migration_store_drop_leases, store,
+				   "one");
+			record = test_store_record(store, USER);
+			test_assert_idx(record.hold_until == 0, i);
+			test_store_exec(store, "UPDATE migration_job "
+					"SET hold_until = 1");
+			test_assert_idx(test_lease(store, USER, "two", NOW,
+						   NOW + 60) == 1, i);
+			record = test_store_record(store, USER);
+			test_assert_idx(record.hold_until == 0, i);
+		}
+		migration_store_deinit(&store);
+		test_tmp_remove();
+	}
+	test_end();
+}
+
 static void test_migration_store_lease_changed(void)
 {
 	static const char *const changes[] = {
@@ -852,6 +904,7 @@ int main(void)
 		test_migration_store_due_callback,
 		test_migration_store_next_due,
 		test_migration_store_lease,
+		test_migration_store_hold,
 		test_migration_store_lease_changed,
 		test_migration_store_progress,
 		test_migration_store_finish_sync,
