@@ -382,7 +382,7 @@ def test_pause_a_blocked_one(make, liar):
 def test_same_password_is_good_again(make, liar):
     """The provider had a bad hour: a login with the password that is known
     here already is confirmed there, and the record goes on."""
-    target = make()
+    target = make({"migration_login_refusal_time": "0"})
     liar.script = good_at_first(answering("NO [AUTHENTICATIONFAILED]"))
     adopt(target)
     target.store.wait_for(USER, control="blocked", reason="password")

@@ -242,11 +242,12 @@ def login_in_thread(target, results):
 
 @pytest.mark.parametrize("name", ["auth", "migration"])
 def test_killed_during_first_logins(old, tap, target, name):
-    """The login check is at the provider when its asker or the queue dies."""
+    """The login check is at the provider when its asker or the queue dies;
+    logins with the same password share it."""
     tap.hold_after(0)
     results = []
     threads = [login_in_thread(target, results) for _ in range(5)]
-    wait_until("logins at the provider", lambda: tap.connections() >= 5)
+    wait_until("logins at the provider", lambda: tap.connections() >= 1)
     killed = [process for process in target.processes(name)
               if process.kill()]
     assert killed
