@@ -184,11 +184,13 @@ def run(stack, folder):
 
     step("The switch: the session at the provider ends, the next one is here")
     wait_dropped(client)
+    say(target.log_lines("info", "logins are local")[-1])
     client = log_in(stack, target)
     if look(client) != seen:
         raise Failed("the mail program sees another INBOX than before")
     say("The mail program sees what it saw before.")
     connections = line.connections()
+    say("One more login, of which the provider must not see anything:")
     log_in(stack, target)
     if line.connections() != connections:
         raise Failed("a login was passed through to the provider again")
