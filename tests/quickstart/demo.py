@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """What "quickstart" shows: an old provider and a new server on loopback, a
-user whom the new server has never seen, and their mail on its way.
+user whom the new server has never seen, who works on at the provider until
+their mail is here.
 
   demo.py --folder FOLDER
 
@@ -8,6 +9,7 @@ FOLDER exists and is empty. Exits 0 only if everything arrived and nothing
 changed at the provider."""
 
 import argparse
+import imaplib
 import signal
 import sys
 import time
@@ -20,7 +22,6 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "integration"))
 from certs import Certificates  # noqa: E402
 from compare import explain, explain_fingerprints, table  # noqa: E402
 from corpus import make_corpus  # noqa: E402
-from polling import wait_until  # noqa: E402
 from provider import Provider  # noqa: E402
 from tap import Tap  # noqa: E402
 from target import Target  # noqa: E402
@@ -68,15 +69,40 @@ def start_target(stack, folder, port, ca):
             "ssl_ca_file": ca,
             "domains": "old.example",
         },
-    })
+    }, overrides={"migration_login": "proxy"}, ssl_ca=ca)
     stack.callback(target.stop)
     return target.start()
 
 
-def log_in(target, text):
-    answer = target.login(USER, PASSWORD)
-    say(f"{text}: {answer}")
-    return answer
+def log_in(stack, target):
+    """A mail program that stays connected."""
+    client = imaplib.IMAP4("127.0.0.1", target.ports["imap"], timeout=60)
+    stack.callback(client.shutdown)
+    try:
+        say(f"answer: OK {client.login(USER, PASSWORD)[1][0].decode()}")
+    except imaplib.IMAP4.error as error:
+        raise Failed(f"the user cannot log in: {error}") from error
+    return client
+
+
+def look(client):
+    """What the mail program sees of the INBOX, without changing anything."""
+    count = int(client.select("INBOX", readonly=True)[1][0])
+    validity = client.response("UIDVALIDITY")[1][0].decode()
+    uids = client.uid("SEARCH", "ALL")[1][0].split()
+    say(f"INBOX: {count} messages, UIDVALIDITY {validity}, "
+        f"last UID {uids[-1].decode()}")
+    return validity, uids
+
+
+def wait_dropped(client):
+    """The mail program waits for new mail until the switch ends its
+    connection."""
+    client.send(b"i1 IDLE\r\n")
+    client.socket().settimeout(LIMIT_SECS)
+    while client.readline():
+        pass
+    say("The mail program's connection was closed.")
 
 
 def watch(target):
@@ -143,18 +169,31 @@ def run(stack, folder):
         raise Failed("the new server knows the user already")
 
     step(f"{USER} logs in to the new server over IMAP, for the first time")
-    answer = log_in(target, "answer")
-    if (answer.status, answer.code) != ("NO", "UNAVAILABLE"):
-        raise Failed("the first login was not answered as it should be")
-    say("The password was right; the mail program tries again by itself.")
+    client = log_in(stack, target)
+    seen = look(client)
+    here = target.store.job(USER)["messages_done"]
+    say(f"So far {here} messages are here: the session is passed through to "
+        "the provider.")
+    show(target, "proxy", "list")
 
-    step("The mail arrives (the line to the provider is held at "
-         f"{BYTES_PER_SECOND // 1000} kB/s)")
-    wait_until("the record", lambda: target.store.job(USER))
+    step("The mail arrives while the user works on at the provider")
+    say(f"(the line to the provider is held at {BYTES_PER_SECOND // 1000} "
+        "kB/s)")
     watch(target)
     show(target, "migration", "show", USER)
-    if log_in(target, "\nThe next login, served from here").status != "OK":
-        raise Failed("the user cannot log in")
+
+    step("The switch: the session at the provider ends, the next one is here")
+    wait_dropped(client)
+    say(target.log_lines("info", "logins are local")[-1])
+    client = log_in(stack, target)
+    if look(client) != seen:
+        raise Failed("the mail program sees another INBOX than before")
+    say("The mail program sees what it saw before.")
+    connections = line.connections()
+    say("One more login, of which the provider must not see anything:")
+    log_in(stack, target)
+    if line.connections() != connections:
+        raise Failed("a login was passed through to the provider again")
 
     step("Provider and new server, folder by folder")
     same_account = compare(provider, target, before)
