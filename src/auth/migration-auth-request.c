@@ -141,6 +141,13 @@ static void login_set_user(struct migration_auth_request *req)
 	}
 }
 
+static void login_ask_held(struct migration_auth_request *req)
+{
+	req->question = migration_auth_queue_held(req->auth->queue,
+						  req->user.local_user,
+						  login_held, req);
+}
+
 static void login_proxy_to(const char *ip, const char *error, void *context)
 {
 	struct migration_auth_request *req = context;
@@ -150,13 +157,21 @@ static void login_proxy_to(const char *ip, const char *error, void *context)
 		.mechanism = req->mechanism,
 		.ip = ip,
 	};
+	bool waited;
 
+	waited = req->lookup != NULL;
 	req->lookup = NULL;
 	if (error != NULL) {
 		e_error(req->event,
 			"Cannot pass the session through to provider %s: %s",
 			req->user.provider->name, error);
 		login_finish(req, PASSDB_RESULT_INTERNAL_FAILURE);
+		return;
+	}
+	if (waited) {
+		/* the switch may have begun or even ended meanwhile; the
+		   address is known now */
+		login_ask_held(req);
 		return;
 	}
 	login_set_user(req);
@@ -190,9 +205,7 @@ static void login_hold(struct migration_auth_request *req)
 		return;
 	}
 	e_debug(req->event, "The login is held until the switch is over");
-	req->question = migration_auth_queue_held(req->auth->queue,
-						  req->user.local_user,
-						  login_held, req);
+	login_ask_held(req);
 }
 
 /* The password is right. */
