@@ -75,6 +75,19 @@ static void login_free(struct migration_auth_request *req)
 	pool_unref(&req->pool);
 }
 
+/* The parent of a request's event writes what is known of the request, which
+   is somebody else's after the answer. */
+static void login_detach_event(struct migration_auth_request *req)
+{
+	event_unref(&req->event);
+	req->event = event_create(req->auth->event);
+	event_add_str(req->event, "user", req->user.local_user);
+	event_add_str(req->event, "provider", req->user.provider->name);
+	event_set_append_log_prefix(req->event,
+				    t_strconcat(req->user.local_user, ": ",
+						NULL));
+}
+
 /* Tells auth. What the record needs may go on behind it. */
 static void
 login_answer(struct migration_auth_request *req, enum passdb_result result)
@@ -536,6 +549,7 @@ static void login_unfinished(struct migration_auth_request *req,
 		/* nobody at home here waits for a provider */
 		login_set_user(req);
 		login_answer(req, PASSDB_RESULT_OK);
+		login_detach_event(req);
 	}
 	if (answer->password_changed) {
 		e_info(req->event, "The password was changed here: the "
