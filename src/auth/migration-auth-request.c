@@ -75,6 +75,19 @@ static void login_free(struct migration_auth_request *req)
 	pool_unref(&req->pool);
 }
 
+/* The parent of a request's event writes what is known of the request, which
+   is somebody else's after the answer. */
+static void login_detach_event(struct migration_auth_request *req)
+{
+	event_unref(&req->event);
+	req->event = event_create(req->auth->event);
+	event_add_str(req->event, "user", req->user.local_user);
+	event_add_str(req->event, "provider", req->user.provider->name);
+	event_set_append_log_prefix(req->event,
+				    t_strconcat(req->user.local_user, ": ",
+						NULL));
+}
+
 /* Tells auth. What the record needs may go on behind it. */
 static void
 login_answer(struct migration_auth_request *req, enum passdb_result result)
@@ -141,6 +154,13 @@ static void login_set_user(struct migration_auth_request *req)
 	}
 }
 
+static void login_ask_held(struct migration_auth_request *req)
+{
+	req->question = migration_auth_queue_held(req->auth->queue,
+						  req->user.local_user,
+						  login_held, req);
+}
+
 static void login_proxy_to(const char *ip, const char *error, void *context)
 {
 	struct migration_auth_request *req = context;
@@ -150,13 +170,21 @@ static void login_proxy_to(const char *ip, const char *error, void *context)
 		.mechanism = req->mechanism,
 		.ip = ip,
 	};
+	bool waited;
 
+	waited = req->lookup != NULL;
 	req->lookup = NULL;
 	if (error != NULL) {
 		e_error(req->event,
 			"Cannot pass the session through to provider %s: %s",
 			req->user.provider->name, error);
 		login_finish(req, PASSDB_RESULT_INTERNAL_FAILURE);
+		return;
+	}
+	if (waited) {
+		/* the switch may have begun or even ended meanwhile; the
+		   address is known now */
+		login_ask_held(req);
 		return;
 	}
 	login_set_user(req);
@@ -190,9 +218,7 @@ static void login_hold(struct migration_auth_request *req)
 		return;
 	}
 	e_debug(req->event, "The login is held until the switch is over");
-	req->question = migration_auth_queue_held(req->auth->queue,
-						  req->user.local_user,
-						  login_held, req);
+	login_ask_held(req);
 }
 
 /* The password is right. */
@@ -523,6 +549,7 @@ static void login_unfinished(struct migration_auth_request *req,
 		/* nobody at home here waits for a provider */
 		login_set_user(req);
 		login_answer(req, PASSDB_RESULT_OK);
+		login_detach_event(req);
 	}
 	if (answer->password_changed) {
 		e_info(req->event, "The password was changed here: the "

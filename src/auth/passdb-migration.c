@@ -76,7 +76,7 @@ static bool migration_passdb_can_proxy(const struct migration_settings *set)
 					"imap");
 	ret = migration_proxy_check(set, ssl_set->ssl_ca,
 				    ssl_set->ssl_require_crl, &error);
-	if (!ret) {
+	if (!ret && !worker) {
 		i_error("passdb migration: %s - users wait for their mailbox "
 			"until then, as with migration_login = wait",
 			error);

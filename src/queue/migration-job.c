@@ -441,7 +441,10 @@ static void job_switch(struct migration_job *job)
 	job->hold_started = ioloop_timeval;
 	job->to_hold = timeout_add(job->set.switch_timeout_secs * 1000,
 				   job_hold_timeout, job);
-	job->record->hold_until = ioloop_time + job->set.switch_timeout_secs;
+	/* ends after the timeout, not up to a second before it: until then
+	   nobody may get a session at the provider */
+	job->record->hold_until =
+		ioloop_time + job->set.switch_timeout_secs + 1;
 	job->record->lease_until = ioloop_time + MIGRATION_LEASE_SECS;
 	job->store_calls++;
 	migration_store_hold(job->set.store, job->record,

@@ -27,6 +27,10 @@ class Tap(Listener):
         # the ones after it hang or are closed.
         self._last = None
         self._closing = False
+        # Whether a new connection stalls, and after how many bytes
+        self._stalls = lambda: False
+        self._stall_bytes = 0
+        self._stalled = 0
         self._released = threading.Event()
         self._flowing = threading.Event()
         self._flowing.set()
@@ -51,8 +55,26 @@ class Tap(Listener):
         self._closing = True
         self._last = self.connections() + count
 
+    def stall_if(self, condition, after_bytes=0):
+        """Connections that are made while condition() is true get so many
+        bytes of what the server says, and no more until release()."""
+        self._released.clear()
+        self._stall_bytes = after_bytes
+        self._stalls = condition
+
+    def stall_no_more(self):
+        """New connections are relayed; what has stalled waits for
+        release()."""
+        self._stalls = lambda: False
+
+    def stalled(self):
+        """Connections that wait for release()."""
+        with self.lock:
+            return self._stalled
+
     def release(self):
         self._last = None
+        self.stall_no_more()
         self._released.set()
 
     def stop(self):
@@ -71,25 +93,35 @@ class Tap(Listener):
             if self._closing:
                 return
             self._released.wait()
+        left = self._stall_bytes if self._stalls() else None
         upstream = socket.create_connection(("127.0.0.1", self.upstream_port))
         self.track(upstream)
         try:
             self.sent[number] = sent = bytearray()
             client = threading.Thread(target=self._pump, args=(
-                sock, upstream, None, sent), daemon=True)
+                sock, upstream, None, None, sent), daemon=True)
             client.start()
-            self._pump(upstream, sock, self.bytes_per_second)
+            self._pump(upstream, sock, self.bytes_per_second, left)
             client.join()
         finally:
             self.untrack(upstream)
 
-    def _pump(self, source, target, bytes_per_second, copy=None):
+    def _pump(self, source, target, bytes_per_second, left, copy=None):
+        """left: stalls after so many bytes, None = never."""
         try:
             while data := source.recv(CHUNK_BYTES):
                 if copy is not None:
                     copy += data
                 else:
                     self._flowing.wait()
+                if left is not None:
+                    if len(data) > left:
+                        target.sendall(data[:left])
+                        data = data[left:]
+                        self._stall()
+                        left = None
+                    else:
+                        left -= len(data)
                 target.sendall(data)
                 if bytes_per_second:
                     time.sleep(len(data) / bytes_per_second)
@@ -98,3 +130,10 @@ class Tap(Listener):
         finally:
             self._shutdown(source)
             self._shutdown(target)
+
+    def _stall(self):
+        with self.lock:
+            self._stalled += 1
+        self._released.wait()
+        with self.lock:
+            self._stalled -= 1
