@@ -184,6 +184,7 @@ def run(stack, folder):
 
     step("The switch: the session at the provider ends, the next one is here")
     wait_dropped(client)
+    target.settle_log()
     say(target.log_lines("info", "logins are local")[-1])
     client = log_in(stack, target)
     if look(client) != seen:
