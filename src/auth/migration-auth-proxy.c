@@ -41,6 +41,8 @@ void migration_proxy_set_fields(struct auth_request *request,
 	}
 	proxy_set(request, "hostip", proxy->ip);
 	proxy_set(request, "destuser", proxy->remote_user);
+	proxy_set(request, "proxy_timeout",
+		  t_strdup_printf("%u", proxy->timeout_secs));
 	/* a stranger is not told where our users are, nor hurried */
 	proxy_set(request, "proxy_not_trusted", "y");
 	proxy_set(request, "proxy_nopipelining", "y");

@@ -15,6 +15,8 @@ struct migration_proxy {
 	const char *mechanism;
 	/* Of the host for the request's service */
 	const char *ip;
+	/* What the login there may take */
+	unsigned int timeout_secs;
 };
 
 /* The password is the one that the user typed; auth adds it. */

@@ -169,6 +169,7 @@ static void login_proxy_to(const char *ip, const char *error, void *context)
 		.remote_user = req->user.remote_user,
 		.mechanism = req->mechanism,
 		.ip = ip,
+		.timeout_secs = req->auth->set->migration_login_timeout,
 	};
 	bool waited;
 
