@@ -48,39 +48,46 @@ void migration_proxy_set_fields(struct auth_request *request,
 	proxy_set(request, "proxy_nopipelining", "y");
 }
 
-static bool proxy_is_verified(const struct migration_provider_settings *set)
+static bool proxy_is_verified(const struct migration_provider_settings *set,
+			      const char *service)
 {
-	return set->ssl_verify &&
-	       (strcmp(set->ssl, "no") != 0 ||
-		(*set->pop3_host != '\0' && strcmp(set->pop3_ssl, "no") != 0));
+	if (!set->ssl_verify)
+		return FALSE;
+	if (strcmp(service, "pop3") == 0) {
+		return *set->pop3_host != '\0' &&
+		       strcmp(set->pop3_ssl, "no") != 0;
+	}
+	return strcmp(set->ssl, "no") != 0;
 }
 
 bool migration_proxy_check(const struct migration_settings *set,
-			   const char *ssl_ca, bool ssl_require_crl,
-			   const char **error_r)
+			   const char *service, const char *ssl_ca,
+			   bool ssl_require_crl, const char **error_r)
 {
 	struct migration_provider_settings *provider;
+	const char *error;
 
 	if (!array_is_created(&set->providers))
 		return TRUE;
 	array_foreach_elem(&set->providers, provider) {
 		if (strcmp(migration_settings_get_login(set, provider),
 			   "proxy") != 0 ||
-		    !proxy_is_verified(provider))
+		    !proxy_is_verified(provider, service))
 			continue;
 		if (*ssl_ca == '\0') {
-			*error_r = "protocol imap { ssl_ca } is empty, which "
-				   "login processes verify providers with: "
-				   "set ssl_ca = <" MIGRATION_CA_FILE;
+			error = "ssl_ca } is empty, which login processes "
+				"verify providers with: "
+				"set ssl_ca = <" MIGRATION_CA_FILE;
 		} else if (ssl_require_crl &&
 			   strstr(ssl_ca, "BEGIN X509 CRL") == NULL) {
-			*error_r = "ssl_ca has no revocation lists: set "
-				   "ssl_require_crl = no";
+			error = "ssl_ca } has no revocation lists: set "
+				"ssl_require_crl = no";
 		} else {
 			continue;
 		}
-		*error_r = t_strdup_printf("migration_provider %s: %s",
-					   provider->name, *error_r);
+		*error_r = t_strdup_printf("migration_provider %s: protocol "
+					   "%s { %s",
+					   provider->name, service, error);
 		return FALSE;
 	}
 	return TRUE;

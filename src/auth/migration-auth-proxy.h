@@ -23,10 +23,11 @@ struct migration_proxy {
 void migration_proxy_set_fields(struct auth_request *request,
 				const struct migration_proxy *proxy);
 
-/* TRUE if sessions of all providers that have "proxy" can be passed through:
-   login processes are chrooted and verify certificates only with ssl_ca. */
+/* TRUE if the service's sessions ("imap" or "pop3") of all providers that have
+   "proxy" can be passed through: login processes are chrooted and verify
+   certificates only with ssl_ca. */
 bool migration_proxy_check(const struct migration_settings *set,
-			   const char *ssl_ca, bool ssl_require_crl,
-			   const char **error_r);
+			   const char *service, const char *ssl_ca,
+			   bool ssl_require_crl, const char **error_r);
 
 #endif

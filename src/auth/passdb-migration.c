@@ -63,8 +63,10 @@ migration_passdb_read(pool_t pool, const struct setting_parser_info *root,
 	return set;
 }
 
-/* The settings are those of the login processes, not ours. */
-static bool migration_passdb_can_proxy(const struct migration_settings *set)
+/* The settings are those of the service's login processes, not ours. */
+static bool
+migration_passdb_can_proxy_service(const struct migration_settings *set,
+				   const char *service)
 {
 	const struct master_service_ssl_settings *ssl_set;
 	pool_t pool = pool_alloconly_create("migration ssl settings", 4096);
@@ -73,8 +75,8 @@ static bool migration_passdb_can_proxy(const struct migration_settings *set)
 
 	ssl_set = migration_passdb_read(pool,
 					&master_service_ssl_setting_parser_info,
-					"imap");
-	ret = migration_proxy_check(set, ssl_set->ssl_ca,
+					service);
+	ret = migration_proxy_check(set, service, ssl_set->ssl_ca,
 				    ssl_set->ssl_require_crl, &error);
 	if (!ret && !worker) {
 		i_error("passdb migration: %s - users wait for their mailbox "
@@ -83,6 +85,13 @@ static bool migration_passdb_can_proxy(const struct migration_settings *set)
 	}
 	pool_unref(&pool);
 	return ret;
+}
+
+static bool migration_passdb_can_proxy(const struct migration_settings *set)
+{
+	bool imap = migration_passdb_can_proxy_service(set, "imap");
+
+	return migration_passdb_can_proxy_service(set, "pop3") && imap;
 }
 
 static struct passdb_module *

@@ -119,6 +119,10 @@ static const char *show_next(const struct migration_record *record, time_t now)
 	case MIGRATION_STATE_QUEUED:
 		return show_next_waiting(record, now, "the first sync", sync);
 	case MIGRATION_STATE_SYNCING:
+		if (migration_state_is_held(record, now)) {
+			return "the switch: logins are held until the last "
+			       "changes are here";
+		}
 		return t_strdup_printf("mail is being copied by %s",
 				       record->lease_owner);
 	case MIGRATION_STATE_RETRYING:

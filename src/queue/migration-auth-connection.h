@@ -1,7 +1,7 @@
 #ifndef MIGRATION_AUTH_CONNECTION_H
 #define MIGRATION_AUTH_CONNECTION_H
 
-/* Answers auth's questions, LOOKUP and ADOPT of migration-protocol.h, and
+/* Answers auth's questions, LOOKUP, HELD and ADOPT of migration-protocol.h, and
    remembers what it tells with PROVIDER as long as it is connected. */
 
 struct master_service_connection;

@@ -171,8 +171,8 @@ static const char *job_switch_text(const struct migration_job *job)
 {
 	if (!job->switching)
 		return "";
-	return t_strdup_printf(" (the switch ended %u sessions at the provider "
-			       "and held logins for %u.%01u secs)",
+	return t_strdup_printf(" (sessions ended at the provider: %u, logins "
+			       "held for %u.%01u secs)",
 			       job->sessions_ended,
 			       job_msecs_since(&job->hold_started) / 1000,
 			       job_msecs_since(&job->hold_started) / 100 % 10);
@@ -413,8 +413,8 @@ static void job_held(int ret, const char *error, void *context)
 {
 	struct migration_job *job = context;
 
-	if (job->freed || job->broken_off) {
-		/* the hold is dropped with the lease */
+	if (job->freed || job->to_hold == NULL) {
+		/* it was broken off; the hold is dropped with the lease */
 	} else if (ret < 0) {
 		job_give_up(job, t_strdup_printf("cannot hold logins for the "
 						 "switch: %s",
