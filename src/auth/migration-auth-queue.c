@@ -89,7 +89,7 @@ answer_parse(const char *const *args, struct migration_auth_answer *answer_r)
 		answer_r->type = MIGRATION_AUTH_ANSWER_HOME;
 	else if (strcmp(verb, MIGRATION_VERB_RECORD) == 0) {
 		answer_r->type = MIGRATION_AUTH_ANSWER_RECORD;
-		if (count != 7 ||
+		if (count != 9 ||
 		    migration_phase_parse(args[0], &answer_r->phase) < 0)
 			return -1;
 		answer_r->login = args[1];
@@ -98,6 +98,8 @@ answer_parse(const char *const *args, struct migration_auth_answer *answer_r)
 		answer_r->password_changed = strcmp(args[4], "1") == 0;
 		answer_r->renew = strcmp(args[5], "1") == 0;
 		answer_r->password = args[6];
+		answer_r->provider = args[7];
+		answer_r->remote_user = args[8];
 	} else if (strcmp(verb, MIGRATION_VERB_ADOPTED) == 0) {
 		answer_r->type = MIGRATION_AUTH_ANSWER_ADOPTED;
 		if (count != 3 ||

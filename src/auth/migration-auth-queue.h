@@ -33,10 +33,11 @@ struct migration_auth_answer {
 	bool held;
 
 	/* RECORD: how the provider takes the password, the local account's
-	   hash, whether the user set it here, and whether the provider should
-	   confirm it all the same */
+	   hash, whether the user set it here, whether the provider should
+	   confirm it all the same, and who that is */
 	const char *mechanism;
 	const char *password;
+	const char *provider, *remote_user;
 	bool password_changed;
 	bool renew;
 

@@ -46,6 +46,8 @@ struct migration_auth_request {
 	/* NULL once it has been answered; what goes on is for the record */
 	struct auth_request *request;
 	verify_plain_callback_t *callback;
+	/* The provider and the name there are NULL until the record is known,
+	   if the user typed the new name of a renamed domain. */
 	struct migration_user user;
 	struct migration_secret *secret;
 
@@ -562,6 +564,21 @@ static void login_unfinished(struct migration_auth_request *req,
 	login_probe(req);
 }
 
+/* Returns FALSE if the record's provider is not there any longer. */
+static bool login_set_provider(struct migration_auth_request *req,
+			       const struct migration_auth_answer *answer)
+{
+	if (req->user.provider != NULL)
+		return TRUE;
+	req->user.provider = migration_settings_find_provider(req->auth->set,
+							      answer->provider);
+	req->user.remote_user = p_strdup(req->pool, answer->remote_user);
+	if (req->user.provider == NULL)
+		return FALSE;
+	event_add_str(req->event, "provider", req->user.provider->name);
+	return TRUE;
+}
+
 static void
 login_looked_up(const struct migration_auth_answer *answer, void *context)
 {
@@ -570,13 +587,21 @@ login_looked_up(const struct migration_auth_answer *answer, void *context)
 	req->question = NULL;
 	switch (answer->type) {
 	case MIGRATION_AUTH_ANSWER_NONE:
-		login_check_home(req);
+		if (req->user.provider == NULL)
+			login_finish(req, PASSDB_RESULT_USER_UNKNOWN);
+		else
+			login_check_home(req);
 		return;
 	case MIGRATION_AUTH_ANSWER_RECORD:
-		login_unfinished(req, answer);
+		if (login_set_provider(req, answer))
+			login_unfinished(req, answer);
+		else
+			login_finish(req, PASSDB_RESULT_USER_UNKNOWN);
 		return;
 	case MIGRATION_AUTH_ANSWER_HOME:
-		login_finish(req, PASSDB_RESULT_PASSWORD_MISMATCH);
+		login_finish(req, req->user.provider == NULL ?
+					  PASSDB_RESULT_USER_UNKNOWN :
+					  PASSDB_RESULT_PASSWORD_MISMATCH);
 		return;
 	case MIGRATION_AUTH_ANSWER_FAIL:
 	case MIGRATION_AUTH_ANSWER_ADOPTED:
@@ -605,7 +630,11 @@ login_is_ours(struct migration_auth *auth, struct auth_request *request,
 	case MIGRATION_USER_OK:
 		break;
 	case MIGRATION_USER_FOREIGN:
-		return FALSE;
+		if (!migration_providers_is_new_name(auth->providers,
+						     request->fields.user))
+			return FALSE;
+		user_r->local_user = t_str_lcase(request->fields.user);
+		break;
 	case MIGRATION_USER_REFUSED:
 		e_info(authdb_event(request),
 		       "The user name is too long or "
@@ -649,7 +678,8 @@ void migration_auth_verify(struct migration_auth *auth,
 	req->secret = migration_secret_create(password, strlen(password));
 	req->event = event_create(authdb_event(request));
 	event_add_category(req->event, &event_category_migration);
-	event_add_str(req->event, "provider", user.provider->name);
+	if (user.provider != NULL)
+		event_add_str(req->event, "provider", user.provider->name);
 	/* without auth_verbose the parent lets warnings through only */
 	event_set_min_log_level(req->event, LOG_TYPE_INFO);
 	DLLIST_PREPEND(&auth->requests, req);

@@ -123,12 +123,13 @@ void migration_store_due(struct migration_store *store, const char *provider,
 {
 	struct sql_statement *stmt;
 
-	/* who logged in last is waiting for it now */
+	/* Who logged in last is waiting for it now. "+ 0" keeps SQLite from
+	   looking for all that are due first and sorting them then. */
 	stmt = sql_statement_init(
 		store->db,
 		"SELECT " MIGRATION_RECORD_COLUMNS " FROM migration_job j "
 		"JOIN migration_account a ON a.username = j.username "
-		"WHERE j.phase = ? AND j.control = ? AND j.next_sync <= ? "
+		"WHERE j.phase = ? AND j.control = ? AND j.next_sync + 0 <= ? "
 		"AND j.provider = ? AND j.lease_until <= ? "
 		"AND j.credential <> '' "
 		"ORDER BY j.last_login DESC, j.next_sync LIMIT ?");
@@ -177,11 +178,9 @@ void migration_store_next_due(struct migration_store *store, time_t now,
 	req->context = context;
 
 	stmt = sql_statement_init(
-		store->db,
-		"SELECT MIN(CASE WHEN lease_until > next_sync "
-		"THEN lease_until ELSE next_sync END) FROM migration_job "
-		"WHERE phase = ? AND control = ? AND credential <> '' "
-		"AND (next_sync > ? OR lease_until > ?)");
+		store->db, "SELECT MIN(next_sync) FROM migration_job "
+			   "WHERE phase = ? AND control = ? AND next_sync > ? "
+			   "AND credential <> ''");
 	sql_statement_bind_str(stmt, 0,
 			       migration_phase_to_string(
 				       MIGRATION_PHASE_INITIAL));
@@ -189,7 +188,6 @@ void migration_store_next_due(struct migration_store *store, time_t now,
 			       migration_control_to_string(
 				       MIGRATION_CONTROL_ACTIVE));
 	sql_statement_bind_int64(stmt, 2, now);
-	sql_statement_bind_int64(stmt, 3, now);
 	sql_statement_query(&stmt, store_time_result, req);
 }
 

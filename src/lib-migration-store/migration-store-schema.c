@@ -51,9 +51,6 @@ static const char *const schema_step_1[] = {
 	" lease_owner VARCHAR(255) NOT NULL DEFAULT '',"
 	" lease_until BIGINT NOT NULL DEFAULT 0)",
 
-	"CREATE INDEX migration_job_due"
-	" ON migration_job (provider, phase, control, next_sync)",
-
 	/* What Dovecot's own sql passdb asks (conf.d). hold: passdb migration
 	   has the last word, because IMAP and POP3 logins wait for the mailbox
 	   or because the sealed password may have to be renewed. */
@@ -89,6 +86,12 @@ static const char *const schema_step_2[] = {
 static const char *const schema_step_3[] = {
 	"ALTER TABLE migration_job"
 	" ADD COLUMN hold_until BIGINT NOT NULL DEFAULT 0",
+
+	/* who is next without sorting, and when: also of a million */
+	"CREATE INDEX migration_job_turn ON migration_job"
+	" (provider, phase, control, last_login DESC, next_sync)",
+	"CREATE INDEX migration_job_next"
+	" ON migration_job (phase, control, next_sync)",
 
 	/* hold as above, and also while the password that the provider
 	   refused may be good again */

@@ -111,8 +111,8 @@ void migration_store_due(struct migration_store *store, const char *provider,
 			 time_t now, unsigned int limit,
 			 migration_store_record_callback_t *callback,
 			 void *context);
-/* UNIX time of the next record that becomes due after now, by itself or
-   because its lease ends; ret 0 = none. */
+/* UNIX time of the next record that becomes due by itself after now; ret 0 =
+   none. */
 typedef void migration_store_time_callback_t(int ret, time_t next,
 					     const char *error, void *context);
 void migration_store_next_due(struct migration_store *store, time_t now,

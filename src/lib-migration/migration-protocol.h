@@ -51,7 +51,7 @@
 /* HOME <id>: an account that is not, or no longer, being migrated */
 #define MIGRATION_VERB_HOME "HOME"
 /* RECORD <id> <phase> <login> <held 0|1> <mechanism> <changed 0|1>
-          <renew 0|1> <password hash>
+          <renew 0|1> <password hash> <provider> <name there>
    An unfinished migration. held: the switch is on its way. changed: the user
    set another password here. renew: ask the provider even if the password is
    the one known here. */

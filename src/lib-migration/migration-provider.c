@@ -18,6 +18,8 @@ struct provider_domain {
 struct migration_providers {
 	pool_t pool;
 	HASH_TABLE(const char *, struct provider_domain *) domains;
+	/* what domains are renamed to */
+	HASH_TABLE(const char *, const char *) new_domains;
 };
 
 static bool domain_is_valid(const char *domain)
@@ -64,9 +66,12 @@ static int providers_add_domain(struct migration_providers *providers,
 	}
 	domain = p_new(providers->pool, struct provider_domain, 1);
 	domain->provider = set;
-	if (p != NULL)
+	if (p != NULL) {
 		domain->new_domain =
 			str_lcase(p_strdup(providers->pool, p + 1));
+		hash_table_update(providers->new_domains, domain->new_domain,
+				  domain->new_domain);
+	}
 	hash_table_insert(providers->domains, name, domain);
 	return 0;
 }
@@ -84,6 +89,7 @@ int migration_providers_init(const struct migration_settings *set,
 	providers = p_new(pool, struct migration_providers, 1);
 	providers->pool = pool;
 	hash_table_create(&providers->domains, pool, 0, str_hash, strcmp);
+	hash_table_create(&providers->new_domains, pool, 0, str_hash, strcmp);
 	*providers_r = providers;
 
 	if (!array_is_created(&set->providers))
@@ -109,6 +115,7 @@ void migration_providers_deinit(struct migration_providers **_providers)
 		return;
 	*_providers = NULL;
 	hash_table_destroy(&providers->domains);
+	hash_table_destroy(&providers->new_domains);
 	pool_unref(&providers->pool);
 }
 
@@ -158,6 +165,16 @@ migration_providers_find_user(const struct migration_providers *providers,
 	    strlen(user_r->remote_user) > MIGRATION_MAX_USERNAME_BYTES)
 		return MIGRATION_USER_REFUSED;
 	return MIGRATION_USER_OK;
+}
+
+bool migration_providers_is_new_name(
+	const struct migration_providers *providers, const char *username)
+{
+	const char *at = strrchr(username, '@');
+
+	return at != NULL && at != username && username_is_safe(username) &&
+	       hash_table_lookup(providers->new_domains, t_str_lcase(at + 1)) !=
+		       NULL;
 }
 
 int migration_provider_expand_user(const char *format, const char *username,

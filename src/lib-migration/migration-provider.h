@@ -41,6 +41,11 @@ migration_providers_find_user(const struct migration_providers *providers,
 			      const char *username,
 			      struct migration_user *user_r);
 
+/* Is it a name in a domain that others were renamed to? The account's record
+   knows whose user that is. */
+bool migration_providers_is_new_name(
+	const struct migration_providers *providers, const char *username);
+
 /* Expands %u, %n and %d of a provider's "user" setting. Returns 0, or -1 for
    any other variable. The result is allocated from the data stack. */
 int migration_provider_expand_user(const char *format, const char *username,

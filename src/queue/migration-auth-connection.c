@@ -149,6 +149,8 @@ static void auth_looked_up(enum migration_store_found found,
 		migration_record_password_changed(record) ? "1" : "0",
 		migration_state_wants_renewal(record) ? "1" : "0",
 		record->account_password,
+		record->provider,
+		record->remote_user,
 		NULL
 	};
 	auth_answer(question, MIGRATION_VERB_RECORD, args);

@@ -404,6 +404,38 @@ static void test_migration_provider_twice(void)
 	test_end();
 }
 
+static void test_migration_provider_new_name(void)
+{
+	static const struct {
+		const char *username;
+		bool result;
+	} tests[] = {
+		{ "user@new.example", TRUE },
+		{ "User@NEW.Example", TRUE },
+		{ "a@b@plain.example", TRUE },
+		{ "user@brand.example", FALSE },
+		{ "user@old.example", FALSE },
+		{ "user@sub.new.example", FALSE },
+		{ "@new.example", FALSE },
+		{ "new.example", FALSE },
+		{ "us\ner@new.example", FALSE },
+		{ "", FALSE },
+	};
+	struct migration_providers *providers;
+	unsigned int i;
+
+	test_begin("migration provider: names in new domains");
+	providers = test_index_create();
+	for (i = 0; i < N_ELEMENTS(tests); i++) {
+		test_assert_idx(migration_providers_is_new_name(
+					providers, tests[i].username) ==
+					tests[i].result,
+				i);
+	}
+	migration_providers_deinit(&providers);
+	test_end();
+}
+
 static void test_migration_provider_none(void)
 {
 	struct migration_settings set;
@@ -476,6 +508,7 @@ int main(void)
 		test_migration_provider_bad_domains,
 		test_migration_provider_domain_length,
 		test_migration_provider_twice,
+		test_migration_provider_new_name,
 		test_migration_provider_none,
 		test_migration_provider_expand,
 		NULL
