@@ -286,6 +286,15 @@ def test_other_services_are_let_in(old, tap, make_target):
     assert tap.connections() <= connections + 3
 
 
+def test_first_login_by_another_service(tap, make_target):
+    target = make_target({"oldhost": plain_provider(tap.port, "old.example")},
+                         overrides=PROXY)
+    code, text = auth_fields(target, "submission")
+    assert code == 0, text
+    assert "proxy" not in text and "host" not in text
+    assert target.store.job(USER)["login"] == "proxy"
+
+
 def block_for_password(target, reason):
     target.store.write(
         "UPDATE migration_job SET control = 'blocked', reason = ? "
