@@ -2,9 +2,13 @@
 
 #include "auth-common.h"
 #include "array.h"
+#include "istream.h"
+#include "str.h"
 #include "auth-request.h"
 #include "migration-config.h"
 #include "migration-auth-proxy.h"
+
+#include <ctype.h>
 
 static void
 proxy_set(struct auth_request *request, const char *key, const char *value)
@@ -60,6 +64,56 @@ static bool proxy_is_verified(const struct migration_provider_settings *set,
 	return strcmp(set->ssl, "no") != 0;
 }
 
+static void pem_append(string_t *str, const char *text)
+{
+	for (; *text != '\0'; text++) {
+		if (!i_isspace(*text))
+			str_append_c(str, *text);
+	}
+}
+
+/* Are all certificates of the file in ssl_ca, too? */
+static bool
+proxy_check_ca_file(const char *path, const char *ssl_ca, const char **error_r)
+{
+	struct istream *input = i_stream_create_file(path, IO_BLOCK_SIZE);
+	string_t *trusted = str_new(default_pool, strlen(ssl_ca));
+	string_t *cert = str_new(default_pool, 4096);
+	bool inside = FALSE, missing = FALSE;
+	const char *line;
+
+	pem_append(trusted, ssl_ca);
+	while ((line = i_stream_read_next_line(input)) != NULL) {
+		if (str_begins(line, "-----BEGIN CERTIFICATE-----")) {
+			inside = TRUE;
+			str_truncate(cert, 0);
+		} else if (str_begins(line, "-----END CERTIFICATE-----")) {
+			inside = FALSE;
+			if (strstr(str_c(trusted), str_c(cert)) == NULL)
+				missing = TRUE;
+		} else if (inside) {
+			pem_append(cert, line);
+		}
+	}
+	*error_r = NULL;
+	if (input->stream_errno != 0) {
+		*error_r = t_strdup_printf("ssl_ca } cannot be compared with "
+					   "ssl_ca_file: read(%s) failed: %s",
+					   path, i_stream_get_error(input));
+	} else if (missing) {
+		*error_r = t_strdup_printf(
+			"ssl_ca } does not have the "
+			"certificates of ssl_ca_file, which login processes "
+			"verify the provider with: set ssl_ca = <FILE with "
+			"those of %s and whatever else it is to have",
+			path);
+	}
+	str_free(&cert);
+	str_free(&trusted);
+	i_stream_destroy(&input);
+	return *error_r == NULL;
+}
+
 bool migration_proxy_check(const struct migration_settings *set,
 			   const char *service, const char *ssl_ca,
 			   bool ssl_require_crl, const char **error_r)
@@ -82,6 +136,10 @@ bool migration_proxy_check(const struct migration_settings *set,
 			   strstr(ssl_ca, "BEGIN X509 CRL") == NULL) {
 			error = "ssl_ca } has no revocation lists: set "
 				"ssl_require_crl = no";
+		} else if (*provider->ssl_ca_file != '\0' &&
+			   !proxy_check_ca_file(provider->ssl_ca_file, ssl_ca,
+						&error)) {
+			/* the error is set */
 		} else {
 			continue;
 		}

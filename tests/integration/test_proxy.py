@@ -4,23 +4,20 @@ switch, how, and what is not."""
 import imaplib
 import poplib
 import subprocess
+import time
 
 import pytest
 
 from blackhole import Blackhole
 from certs import Certificates
 from checks import assert_answer, assert_moved, assert_same_account
-from corpus import make_small_corpus
 from dovecot import password_entry
-from imap import login
 from polling import wait_until
 from provider import Provider
 from tap import Tap
 from target import plain_provider
 from test_first_login import imaps_provider, pop3_login
 from test_switch import make_folders, uids, wait_dropped
-
-import time
 
 USER, PASSWORD = "paul@old.example", "paul's"
 NEW_PASSWORD = "paul's new one"
@@ -117,7 +114,7 @@ def test_tls(old, make_target, certificates, tls):
         assert uids(client)[1]
         client.logout()
         assert_answer(target.login(USER, PASSWORD), "OK")
-        assert len(proxied(target)) == 2
+        wait_until("two sessions", lambda: len(proxied(target)) == 2)
         old.settle_log()
         logins = old.log_lines("info", f"Login: user=<{USER}>")
         assert len(logins) >= 3
@@ -130,36 +127,56 @@ def test_tls(old, make_target, certificates, tls):
         assert target.log_lines("error", "Error:") == []
 
 
-@pytest.mark.parametrize("tls", ["imaps", "starttls"])
-def test_certificate_of_another_ca(old, folders, make_target, certificates,
-                                   tls):
-    """What login processes trust does not have the provider's CA: no session,
-    and the password is not sent."""
+@pytest.fixture(scope="module")
+def stranger(folders):
+    """A server that calls itself localhost by an unknown authority."""
     other = Certificates(folders("other-ca"))
-    port = old.ports["imaps" if tls == "imaps" else "imap"]
-    with Tap(port, bytes_per_second=SLOW) as tap:
+    with Provider(folders("stranger"),
+                  certificate=other.issue("server")) as server:
+        yield server
+    server.assert_no_crash()
+
+
+@pytest.mark.parametrize("tls", ["imaps", "starttls"])
+def test_certificate_of_another_ca(old, stranger, make_target, certificates,
+                                   tls):
+    """No session, and the password is not sent."""
+    listener = "imaps" if tls == "imaps" else "imap"
+    with Tap(old.ports[listener], bytes_per_second=SLOW) as tap:
         target = make_target(
             {"oldhost": imaps_provider(tap.port, certificates, ssl=tls)},
-            overrides=PROXY, ssl_ca=other.ca)
+            overrides=PROXY, ssl_ca=certificates.ca)
+        connect(target).logout()
+        pause(target)
+        connections = tap.connections()
+        tap.upstream_port = stranger.ports[listener]
         assert_answer(target.login(USER, PASSWORD), "NO", "UNAVAILABLE")
-        assert target.store.job(USER)["phase"] == "initial"
-        assert proxied(target) == []
+        assert tap.connections() > connections
+        wait_until("the error", lambda: target.log_lines(
+            "error", "invalid SSL certificate"))
+        assert len(proxied(target)) == 1
         sent = b"".join(bytes(part) for part in tap.sent.values())
         assert b"LOGIN" not in sent and b"AUTHENTICATE" not in sent
-        print(target.read_log("error"), target.read_log("info")[-1500:])
+        assert stranger.log_lines("info", "Login") == []
+        target.stop()
 
 
-def test_no_ca(old, make_target, certificates):
-    """Then nothing is passed through, and auth says why."""
+@pytest.mark.parametrize("trusted", ["nobody", "others"])
+def test_provider_is_not_trusted(old, folders, make_target, certificates,
+                                 trusted):
+    """Then nothing is passed through, and auth says once what to set."""
+    ca = Certificates(folders("others")).ca if trusted == "others" else \
+        "/dev/null"
     target = make_target(
         {"oldhost": imaps_provider(old.ports["imaps"], certificates)},
-        overrides=PROXY, ssl_ca="/dev/null")
-    with_wait = target.login(USER, PASSWORD)
-    assert_answer(with_wait, "NO", "UNAVAILABLE")
-    assert "Your mailbox is being moved" in with_wait.text
+        overrides=PROXY, ssl_ca=ca)
+    answer = target.login(USER, PASSWORD)
+    assert_answer(answer, "NO", "UNAVAILABLE")
+    assert "Your mailbox is being moved" in answer.text
     assert proxied(target) == []
     assert len(target.log_lines("error", "passdb migration: ", "oldhost",
-                                "set ssl_ca = <", "users wait")) == 1
+                                "ssl_ca", "set ssl_ca = <",
+                                "users wait")) == 1
     target.store.wait_moved(USER)
     assert_answer(target.login(USER, PASSWORD), "OK")
 
@@ -187,8 +204,8 @@ def test_pop3(old, tap, make_target):
     assert target.store.job(USER)["phase"] == "initial"
     assert before == read_pop3(old.ports["pop3"], USER, PASSWORD)
     assert len(before[0]) > 40
-    assert len(target.log_lines("info", "pop3-login: Info: proxy",
-                                "Started proxying")) == 1
+    wait_until("the session in the log", lambda: target.log_lines(
+        "info", "pop3-login: Info: proxy", "Started proxying"))
     # a second one, whose password is known here
     client = poplib.POP3("127.0.0.1", target.ports["pop3"], timeout=60)
     client.user(USER)
@@ -196,6 +213,7 @@ def test_pop3(old, tap, make_target):
     target.store.wait_moved(USER)
     with pytest.raises((poplib.error_proto, OSError)):
         client.stat()
+    old.settle_log()
     count = len(old.log_lines("info", "pop3-login: Info: Login"))
     assert pop3_login(target, USER, PASSWORD).startswith("+OK")
     old.settle_log()
@@ -266,6 +284,15 @@ def test_other_services_are_let_in(old, tap, make_target):
         assert "proxy" not in text and "host" not in text
         assert auth_fields(target, service, "wrong")[0] != 0
     assert tap.connections() <= connections + 3
+
+
+def test_first_login_by_another_service(tap, make_target):
+    target = make_target({"oldhost": plain_provider(tap.port, "old.example")},
+                         overrides=PROXY)
+    code, text = auth_fields(target, "submission")
+    assert code == 0, text
+    assert "proxy" not in text and "host" not in text
+    assert target.store.job(USER)["login"] == "proxy"
 
 
 def block_for_password(target, reason):
@@ -380,7 +407,7 @@ def test_mail_program(old, tap, make_target, folders, figures):
     mails = sum(len(mailbox.mails) for mailbox in old.snapshot(USER).values())
     assert len(files) == mails
     assert len(state) == len(old.snapshot(USER))
-    assert len(proxied(target)) == 2
+    wait_until("two sessions", lambda: len(proxied(target)) == 2)
     resume(target)
     connections = tap.connections()
     program.sync()

@@ -225,7 +225,8 @@ def fast_target(old, make_target):
 
 def switch_text(target):
     """(sessions that were ended, seconds for which logins were held)"""
-    lines = target.log_lines("info", "First full sync done")
+    lines = wait_until("the end in the log", lambda: target.log_lines(
+        "info", "First full sync done"))
     assert len(lines) == 1
     match = re.search(r"ended (\d+) sessions at the provider and held logins "
                       r"for ([0-9.]+) secs", lines[0])
