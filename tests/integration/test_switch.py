@@ -228,8 +228,8 @@ def switch_text(target):
     lines = wait_until("the end in the log", lambda: target.log_lines(
         "info", "First full sync done"))
     assert len(lines) == 1
-    match = re.search(r"ended (\d+) sessions at the provider and held logins "
-                      r"for ([0-9.]+) secs", lines[0])
+    match = re.search(r"sessions ended at the provider: (\d+), logins held for "
+                      r"([0-9.]+) secs", lines[0])
     return int(match[1]), float(match[2])
 
 
