@@ -355,6 +355,8 @@ def test_other_users_are_not_disturbed(old, fast_target):
     """Their sessions are neither ended nor held."""
     for user, password in OTHERS.items():
         old.add_user(user, password)
+        # enough to be on its way when it is paused
+        old.seed(user, make_folders(20))
     target = fast_target(30, domains="old.example old.example.org")
     # they stay where they are
     target.tap.stall_if(lambda: True, MIDDLE_BYTES)
