@@ -350,6 +350,11 @@ void migration_progress_stop(struct migration_progress *progress)
 	progress->stopped = 1;
 }
 
+bool migration_progress_is_stopped(const struct migration_progress *progress)
+{
+	return progress->stopped != 0;
+}
+
 void migration_progress_set_remote_user(struct migration_progress *progress,
 					struct mail_user *user)
 {

@@ -24,6 +24,7 @@ void migration_progress_deinit(struct migration_progress **progress);
 /* Nobody waits for this sync any longer: the next message is refused, and what
    was saved so far stays. May be called from a signal handler. */
 void migration_progress_stop(struct migration_progress *progress);
+bool migration_progress_is_stopped(const struct migration_progress *progress);
 
 /* The user whose mailboxes are the provider's; all others are local. */
 void migration_progress_set_remote_user(struct migration_progress *progress,

@@ -37,6 +37,7 @@ struct pull_users {
 static char *pull_first_error = NULL;
 static unsigned int pull_retry_after_secs = 0;
 static bool pull_diagnosing = FALSE;
+static const struct migration_progress *pull_progress = NULL;
 static failure_callback_t *pull_next_error_handler;
 
 /* dsync and imapc log why they failed, but do not return it. The first error
@@ -49,8 +50,8 @@ static void ATTR_FORMAT(2, 0)
 	va_list args2;
 	char *text;
 
-	/* the same error once more */
-	if (pull_diagnosing)
+	/* the same error once more, or what comes of being told to stop */
+	if (pull_diagnosing || migration_progress_is_stopped(pull_progress))
 		return;
 	VA_COPY(args2, args);
 	text = i_strdup_vprintf(format, args2);
@@ -376,6 +377,7 @@ migration_pull(const struct migration_pull_settings *set,
 	enum migration_outcome outcome;
 
 	*error_r = "";
+	pull_progress = set->progress;
 	pull_catch_errors();
 	i_zero(&users);
 	outcome = pull_lookup_users(set, &users, error_r);
