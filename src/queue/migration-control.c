@@ -177,14 +177,6 @@ static void control_account(struct control_request *control)
 	const struct migration_record nothing = {
 		.username = control->username,
 		.provider = "",
-		.remote_user = "",
-		.mechanism = "",
-		.account_password = "",
-		.adopted_password = "",
-		.credential = "",
-		.login = "",
-		.error = "",
-		.lease_owner = "",
 	};
 
 	if (control->command == MIGRATION_COMMAND_DELETE &&

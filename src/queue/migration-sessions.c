@@ -20,7 +20,7 @@ struct migration_sessions {
 
 	struct timeout *to;
 	char *error;
-	/* sessions seen in the first list, and in this one */
+	/* the most that a list has had, and those in this one */
 	unsigned int ended, left;
 };
 
