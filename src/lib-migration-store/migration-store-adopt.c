@@ -116,7 +116,7 @@ void migration_store_renew(struct migration_store *store,
 	sql_statement_bind_str(stmt, 2, adoption->mechanism);
 	sql_statement_bind_str(stmt, 3, adoption->password);
 	sql_statement_bind_str(stmt, 4, adoption->credential);
-	sql_statement_bind_str(stmt, 5, adoption->login);
+	sql_statement_bind_str(stmt, 5, record->login);
 	sql_statement_bind_str(stmt, 6,
 			       migration_control_to_string(record->control));
 	sql_statement_bind_str(stmt, 7,

@@ -368,7 +368,8 @@ void migration_store_set_login(struct migration_store *store,
 	write = migration_store_write_begin(store, callback, context);
 	stmt = sql_statement_init(
 		store->db, "UPDATE migration_job SET login = ? "
-			   "WHERE provider = ? AND phase = ? AND login <> ?");
+			   "WHERE provider = ? AND phase = ? AND login <> ? "
+			   "AND login <> 'local'");
 	sql_statement_bind_str(stmt, 0, login);
 	sql_statement_bind_str(stmt, 1, provider);
 	sql_statement_bind_str(stmt, 2,

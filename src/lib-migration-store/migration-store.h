@@ -186,7 +186,8 @@ void migration_store_drop_leases(struct migration_store *store,
 				 migration_store_callback_t *callback,
 				 void *context);
 /* What logins get in phase initial has been configured otherwise: writes it
-   into the unfinished records of the provider. ret is 1 or -1. */
+   into the unfinished records of the provider, by the rule of
+   migration_login_renew(). ret is 1 or -1. */
 void migration_store_set_login(struct migration_store *store,
 			       const char *provider, const char *login,
 			       migration_store_callback_t *callback,

@@ -21,3 +21,8 @@ migration_login_action(const struct migration_login *login)
 		return MIGRATION_LOGIN_WAIT;
 	return MIGRATION_LOGIN_PROXY;
 }
+
+const char *migration_login_renew(const char *current, const char *configured)
+{
+	return strcmp(current, "local") == 0 ? current : configured;
+}

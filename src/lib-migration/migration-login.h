@@ -34,4 +34,9 @@ struct migration_login {
 enum migration_login_action
 migration_login_action(const struct migration_login *login);
 
+/* What a record's "login" becomes when another one is configured. Who has been
+   let in here may have mail and flags of their own by now and stays here:
+   nobody may take the provider's mailbox for the truth any longer. */
+const char *migration_login_renew(const char *current, const char *configured);
+
 #endif

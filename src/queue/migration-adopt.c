@@ -2,6 +2,7 @@
 
 #include "lib.h"
 #include "ioloop.h"
+#include "migration-login.h"
 #include "migration-state.h"
 #include "migration-store.h"
 #include "migration-adopt.h"
@@ -19,6 +20,7 @@ struct migration_adopt {
 
 	unsigned int tries;
 	enum migration_phase phase;
+	const char *login;
 	bool held;
 	enum migration_adopt_result expected;
 	char *error;
@@ -29,7 +31,7 @@ static void adopt_look(struct migration_adopt *adopt);
 static void adopt_finish(struct migration_adopt *adopt,
 			 enum migration_adopt_result result, const char *error)
 {
-	adopt->callback(result, adopt->phase, adopt->held, error,
+	adopt->callback(result, adopt->phase, adopt->login, adopt->held, error,
 			adopt->context);
 	i_free(adopt->error);
 	pool_unref(&adopt->pool);
@@ -75,6 +77,7 @@ static void adopt_looked(enum migration_store_found found,
 	case MIGRATION_STORE_NOTHING:
 		adopt->expected = MIGRATION_ADOPT_CREATED;
 		adopt->phase = MIGRATION_PHASE_INITIAL;
+		adopt->login = adopt->adoption.login;
 		adopt->held = FALSE;
 		migration_store_adopt(adopt->store, &adopt->adoption,
 				      ioloop_time, adopt_written, adopt);
@@ -90,8 +93,12 @@ static void adopt_looked(enum migration_store_found found,
 	}
 	adopt->expected = MIGRATION_ADOPT_RENEWED;
 	adopt->phase = record->phase;
+	adopt->login = p_strdup(adopt->pool,
+				migration_login_renew(record->login,
+						      adopt->adoption.login));
 	adopt->held = migration_state_is_held(record, ioloop_time);
 	renewed = *record;
+	renewed.login = adopt->login;
 	migration_state_renewed(&renewed, ioloop_time);
 	migration_store_renew(adopt->store, record, &renewed, &adopt->adoption,
 			      adopt_written, adopt);

@@ -17,11 +17,13 @@ enum migration_adopt_result {
 	MIGRATION_ADOPT_RENEWED,
 };
 
-/* phase and held (logins are, by the switch) are set with CREATED and RENEWED,
-   error with FAILED. */
-typedef void migration_adopt_callback_t(enum migration_adopt_result result,
-					enum migration_phase phase, bool held,
-					const char *error, void *context);
+/* phase, login (what IMAP and POP3 logins get in phase initial) and held
+   (logins are, by the switch) are set with CREATED and RENEWED, error with
+   FAILED. */
+typedef void
+migration_adopt_callback_t(enum migration_adopt_result result,
+			   enum migration_phase phase, const char *login,
+			   bool held, const char *error, void *context);
 
 /* The callback is called exactly once, perhaps from inside. The adoption is
    copied. */

@@ -33,8 +33,6 @@ struct auth_question {
 	char *id;
 	/* ADOPT and HELD */
 	char *username;
-	/* ADOPT */
-	char *login;
 	/* HELD: looks again whether the switch is over */
 	struct timeout *to_poll;
 	struct auth_question *prev, *next;
@@ -86,7 +84,6 @@ static void auth_question_free(struct auth_question *question)
 	auth_connection_unref(question->conn);
 	i_free(question->id);
 	i_free(question->username);
-	i_free(question->login);
 	i_free(question);
 }
 
@@ -213,12 +210,12 @@ static int auth_input_held(struct migration_auth_connection *conn,
 
 static void
 auth_adopted(enum migration_adopt_result result, enum migration_phase phase,
-	     bool held, const char *error, void *context)
+	     const char *login, bool held, const char *error, void *context)
 {
 	struct auth_question *question = context;
 	struct migration_auth_connection *conn = question->conn;
-	const char *const args[] = { migration_phase_to_string(phase),
-				     question->login, held ? "1" : "0", NULL };
+	const char *const args[] = { migration_phase_to_string(phase), login,
+				     held ? "1" : "0", NULL };
 
 	switch (result) {
 	case MIGRATION_ADOPT_FAILED:
@@ -269,7 +266,6 @@ static int auth_input_adopt(struct migration_auth_connection *conn,
 
 	question = auth_question_create(conn, id);
 	question->username = i_strdup(args[0]);
-	question->login = i_strdup(args[6]);
 	migration_adopt(migration_queue_get_store(conn->queue), &adoption,
 			auth_adopted, question);
 	return 1;

@@ -56,10 +56,37 @@ static void test_migration_login_action(void)
 	test_end();
 }
 
+static void test_migration_login_renew(void)
+{
+	static const struct {
+		const char *current, *configured, *login;
+	} tests[] = {
+		{ "proxy", "proxy", "proxy" },
+		{ "proxy", "wait", "wait" },
+		{ "proxy", "local", "local" },
+		{ "wait", "proxy", "proxy" },
+		{ "wait", "local", "local" },
+		/* the user may have changed something here */
+		{ "local", "local", "local" },
+		{ "local", "proxy", "local" },
+		{ "local", "wait", "local" },
+	};
+	unsigned int i;
+
+	test_begin("migration login: configured otherwise");
+	for (i = 0; i < N_ELEMENTS(tests); i++) {
+		test_assert_strcmp_idx(migration_login_renew(
+			tests[i].current, tests[i].configured),
+			tests[i].login, i);
+	}
+	test_end();
+}
+
 int main(void)
 {
 	static void (*const test_functions[])(void) = {
 		test_migration_login_action,
+		test_migration_login_renew,
 		NULL
 	};
 

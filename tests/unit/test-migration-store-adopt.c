@@ -382,6 +382,7 @@ test_renew(struct migration_store *store,
 	int ret;
 
 	migration_state_renewed(&record, NOW);
+	record.login = adoption->login;
 	TEST_STORE(&ret, migration_store_renew, store, looked_up, &record,
 		   adoption);
 	return ret;

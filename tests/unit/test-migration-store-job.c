@@ -723,17 +723,18 @@ static void test_migration_store_set_login(void)
 	test_job_add(store, "c", "login = 'wait', provider = 'other'");
 	test_job_add(store, "d", "login = 'local'");
 	TEST_STORE(&ret, migration_store_set_login, store, "oldhost",
+		   "proxy");
+	test_assert(ret == 1);
+	/* nobody who was let in is shut out again */
+	test_assert_strcmp(test_store_value(store,
+		"SELECT group_concat(login) FROM (SELECT login FROM "
+		"migration_job ORDER BY username)"), "proxy,wait,wait,local");
+	TEST_STORE(&ret, migration_store_set_login, store, "oldhost",
 		   "local");
 	test_assert(ret == 1);
 	test_assert_strcmp(test_store_value(store,
 		"SELECT group_concat(login) FROM (SELECT login FROM "
 		"migration_job ORDER BY username)"), "local,wait,wait,local");
-	TEST_STORE(&ret, migration_store_set_login, store, "oldhost",
-		   "wait");
-	test_assert(ret == 1);
-	test_assert_strcmp(test_store_value(store,
-		"SELECT group_concat(login) FROM (SELECT login FROM "
-		"migration_job ORDER BY username)"), "wait,wait,wait,wait");
 	TEST_STORE(&ret, migration_store_set_login, store, "nothing", "wait");
 	test_assert(ret == 1);
 	migration_store_deinit(&store);
