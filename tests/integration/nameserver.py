@@ -17,7 +17,7 @@ class Nameserver:
     def __init__(self, names, delay_secs=0.0):
         self.names = names
         self.delay_secs = delay_secs
-        self.queries = 0
+        self._asked = set()
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2**20)
         # others may have a name server as well
@@ -32,13 +32,18 @@ class Nameserver:
     def __exit__(self, *_exc):
         self._socket.close()
 
+    @property
+    def queries(self):
+        """How many came; one that was sent again is the same one."""
+        return len(self._asked)
+
     def _serve(self):
         while True:
             try:
                 query, peer = self._socket.recvfrom(4096)
             except OSError:
                 return
-            self.queries += 1
+            self._asked.add(query)
             threading.Thread(target=self._answer, args=(query, peer),
                              daemon=True).start()
 
