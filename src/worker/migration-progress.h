@@ -1,22 +1,22 @@
 #ifndef MIGRATION_PROGRESS_H
 #define MIGRATION_PROGRESS_H
 
-/* Watches a sync from below: what it saves here, and what it asks about there,
-   by hooks in Dovecot's mail storage. Costs no command at the provider. */
+/* How a sync is doing: its figures, when they are reported, and whether anybody
+   still waits for it. */
 
 #include "migration-mailbox.h"
 
-struct mail_user;
 struct migration_journal;
 struct migration_progress;
+struct migration_remote;
 
 /* Called at most every MIGRATION_PROGRESS_INTERVAL_MSECS, whether mail is saved
-   or the mail storage waits for the provider. mailbox is the one that is being
-   pulled, empty before the first. */
+   or the provider is waited for. mailbox is the one that is being pulled, empty
+   before the first. */
 typedef void migration_progress_callback_t(struct migration_progress *progress,
 					   const char *mailbox, void *context);
 
-/* Must be called before the users are created. There is one at a time. */
+/* There is one at a time. */
 struct migration_progress *
 migration_progress_init(migration_progress_callback_t *callback, void *context);
 void migration_progress_deinit(struct migration_progress **progress);
@@ -26,18 +26,23 @@ void migration_progress_deinit(struct migration_progress **progress);
 void migration_progress_stop(struct migration_progress *progress);
 bool migration_progress_is_stopped(const struct migration_progress *progress);
 
-/* The user whose mailboxes are the provider's; all others are local. */
-void migration_progress_set_remote_user(struct migration_progress *progress,
-					struct mail_user *user);
-
+/* Is aborted when the sync is stopped; NULL = no longer. */
+void migration_progress_set_remote(struct migration_progress *progress,
+				   struct migration_remote *remote);
 /* Is touched as often as the callback is called; NULL = no longer. */
 void migration_progress_set_journal(struct migration_progress *progress,
 				    const struct migration_journal *journal);
-/* From now on the provider is asked about all its mailboxes before any of them
-   is opened: how many messages it has is known then. */
-void migration_progress_set_scanning(struct migration_progress *progress);
-/* Everything has been asked about. */
+
+/* How a mailbox is doing: messages that are here, of how many, their size. */
+void migration_progress_set_mailbox(struct migration_progress *progress,
+				    const char *name, unsigned int done,
+				    unsigned int total, uint64_t bytes);
+/* All mailboxes have been told about. */
 void migration_progress_set_total_known(struct migration_progress *progress);
+/* A message has come from the provider, and then was saved. */
+void migration_progress_add_received(struct migration_progress *progress,
+				     uint64_t bytes);
+void migration_progress_add_saved(struct migration_progress *progress);
 
 /* The sums over all mailboxes that the provider has: messages that are here
    already or were saved now, how many the provider has, 0 while that is not

@@ -8,15 +8,12 @@
 #include "mail-user.h"
 #include "mailbox-list-private.h"
 #include "master-service.h"
-#include "dsync-brain.h"
-#include "dsync-ibc.h"
 #include "migration-backoff.h"
-#include "migration-compare.h"
-#include "migration-contact.h"
 #include "migration-exclude.h"
+#include "migration-follow.h"
 #include "migration-journal.h"
-#include "migration-pulled.h"
-#include "migration-remote-user.h"
+#include "migration-notes.h"
+#include "migration-remote.h"
 #include "migration-repair.h"
 #include "migration-settings.h"
 #include "migration-pull.h"
@@ -25,22 +22,13 @@
 #define PULL_LOCK_FILENAME ".dovecot-sync.lock"
 /* A worker whose queue died needs a moment to notice. */
 #define PULL_LOCK_TIMEOUT_SECS 30
-/* Messages saved in one transaction: what a kill can cost. */
-#define PULL_COMMIT_INTERVAL 100
-#define PULL_ALT_CHAR '_'
-
-struct pull_users {
-	struct mail_storage_service_user *local_service, *remote_service;
-	struct mail_user *local, *remote;
-};
 
 static char *pull_first_error = NULL;
 static unsigned int pull_retry_after_secs = 0;
-static bool pull_diagnosing = FALSE;
 static const struct migration_progress *pull_progress = NULL;
 static failure_callback_t *pull_next_error_handler;
 
-/* dsync and imapc log why they failed, but do not return it. The first error
+/* imapc logs why it failed, but does not return all of it. The first error
    is the cause of the others; each may have the words of the provider. */
 static void ATTR_FORMAT(2, 0)
 	pull_error_handler(const struct failure_context *ctx,
@@ -50,8 +38,8 @@ static void ATTR_FORMAT(2, 0)
 	va_list args2;
 	char *text;
 
-	/* the same error once more, or what comes of being told to stop */
-	if (pull_diagnosing || migration_progress_is_stopped(pull_progress))
+	/* what comes of being told to stop */
+	if (migration_progress_is_stopped(pull_progress))
 		return;
 	VA_COPY(args2, args);
 	text = i_strdup_vprintf(format, args2);
@@ -74,37 +62,29 @@ static void pull_catch_errors(void)
 	i_set_error_handler(pull_error_handler);
 }
 
+/* Whom the provider's failure is to be blamed on. */
 static enum migration_outcome
-pull_blame(const struct migration_pull_settings *set, struct mail_user *user,
-	   enum mail_error mail_error, const char *fallback,
-	   const char **error_r)
+pull_blame(const struct migration_remote *remote, const char **error_r)
 {
-	struct migration_contact_answer answer;
+	const struct migration_remote_failure *failure =
+		migration_remote_get_failure(remote);
 
 	*error_r = t_strdup(pull_first_error != NULL ? pull_first_error :
-						       fallback);
-	if (mail_error == MAIL_ERROR_NOQUOTA)
-		return MIGRATION_OUTCOME_LOCAL;
-	/* who asks to be left alone is not asked again */
-	if (pull_retry_after_secs > 0)
-		return MIGRATION_OUTCOME_TEMPORARY;
-	pull_diagnosing = TRUE;
-	migration_contact_diagnose(set->remote, user, &answer);
-	pull_diagnosing = FALSE;
-	pull_retry_after_secs = answer.retry_after_secs;
-	if (answer.account_gone) {
+						       failure->error);
+	pull_retry_after_secs =
+		I_MAX(pull_retry_after_secs, failure->retry_after_secs);
+	if (failure->account_gone) {
 		*error_r = t_strdup_printf(
 			"the provider does not let the account in: %s",
 			*error_r);
 		return MIGRATION_OUTCOME_ACCOUNT;
 	}
-	if (answer.verdict != MIGRATION_VERDICT_OK) {
-		*error_r = t_strdup_printf("%s: %s",
-					   migration_verdict_to_string(
-						   answer.verdict),
-					   *error_r);
+	if (failure->verdict != MIGRATION_VERDICT_OK) {
+		*error_r = t_strdup_printf(
+			"%s: %s", migration_verdict_to_string(failure->verdict),
+			*error_r);
 	}
-	switch (answer.verdict) {
+	switch (failure->verdict) {
 	case MIGRATION_VERDICT_OK:
 	case MIGRATION_VERDICT_TEMPORARY:
 		return MIGRATION_OUTCOME_TEMPORARY;
@@ -164,123 +144,117 @@ pull_lock(const char *dir, struct file_lock **lock_r, const char **error_r)
 	return MIGRATION_OUTCOME_DONE;
 }
 
-/* One run of dsync over the mailboxes that are not excluded, or over sync_box
-   only. */
-static int
-pull_dsync(const struct migration_pull_settings *set, struct pull_users *users,
-	   const char *sync_box, const char *const *excludes,
-	   enum mail_error *mail_error_r)
+static void pull_told_mailbox(void *context, const char *name,
+			      unsigned int done, unsigned int total,
+			      uint64_t bytes)
 {
-	static const char *const hashed_headers[] = { "Date", "Message-ID",
-						      NULL };
-	struct mail_namespace *ns =
-		mail_namespace_find_inbox(users->local->namespaces);
-	struct dsync_brain_settings brain_set;
-	struct dsync_brain *local, *remote;
-	struct dsync_ibc *ibc_local, *ibc_remote;
-	enum mail_error remote_error = MAIL_ERROR_NONE;
-	bool local_running = TRUE, remote_running = TRUE, changed;
-	int ret = 0;
+	const struct migration_pull_settings *set = context;
 
-	i_zero(&brain_set);
-	brain_set.process_title_prefix = "";
-	t_array_init(&brain_set.sync_namespaces, 1);
-	array_push_back(&brain_set.sync_namespaces, &ns);
-	brain_set.sync_box = sync_box;
-	brain_set.exclude_mailboxes = excludes;
-	brain_set.mailbox_alt_char = PULL_ALT_CHAR;
-	brain_set.sync_max_size = set->remote->provider->max_size;
-	brain_set.hashed_headers = hashed_headers;
-	brain_set.import_commit_msgs_interval = PULL_COMMIT_INTERVAL;
-
-	dsync_ibc_init_pipe(&ibc_local, &ibc_remote);
-	local = dsync_brain_master_init(
-		users->local, ibc_local, DSYNC_BRAIN_SYNC_TYPE_FULL,
-		DSYNC_BRAIN_FLAG_SEND_MAIL_REQUESTS |
-			DSYNC_BRAIN_FLAG_BACKUP_RECV |
-			DSYNC_BRAIN_FLAG_NO_BACKUP_OVERWRITE |
-			DSYNC_BRAIN_FLAG_NO_NOTIFY,
-		&brain_set);
-	remote = dsync_brain_slave_init(users->remote, ibc_remote, TRUE, "",
-					PULL_ALT_CHAR);
-	while (local_running || remote_running) {
-		if (dsync_brain_has_failed(local) ||
-		    dsync_brain_has_failed(remote))
-			break;
-		local_running = dsync_brain_run(local, &changed);
-		remote_running = dsync_brain_run(remote, &changed);
-	}
-	*mail_error_r = MAIL_ERROR_NONE;
-	if (dsync_brain_deinit(&remote, &remote_error) < 0)
-		ret = -1;
-	if (dsync_brain_deinit(&local, mail_error_r) < 0)
-		ret = -1;
-	if (*mail_error_r == MAIL_ERROR_NONE)
-		*mail_error_r = remote_error;
-	dsync_ibc_deinit(&ibc_local);
-	dsync_ibc_deinit(&ibc_remote);
-	return ret;
+	migration_progress_set_mailbox(set->progress, name, done, total, bytes);
 }
 
-static int
-pull_mailboxes(const struct migration_pull_settings *set,
-	       struct pull_users *users, enum mail_error *mail_error_r)
+static void pull_told_total(void *context)
 {
-	ARRAY_TYPE(const_string) excludes;
-	const char *const *configured;
-	const char *error, *inbox = "INBOX";
+	const struct migration_pull_settings *set = context;
 
-	if (migration_exclude_parse(pool_datastack_create(),
-				    set->remote->provider->exclude, &configured,
-				    &error) < 0)
-		i_unreached(); /* the settings were checked */
-	t_array_init(&excludes, 8);
-	array_append(&excludes, configured, str_array_length(configured));
-	if (set->inbox_first && !str_array_find(configured, inbox)) {
-		if (pull_dsync(set, users, inbox, NULL, mail_error_r) < 0)
-			return -1;
-		array_push_back(&excludes, &inbox);
-	}
-	array_append_zero(&excludes);
-	migration_progress_set_scanning(set->progress);
-	if (pull_dsync(set, users, NULL, array_front(&excludes), mail_error_r) <
-	    0)
-		return -1;
-	/* also if there was nothing but INBOX */
 	migration_progress_set_total_known(set->progress);
-	return 0;
+}
+
+static void pull_told_received(void *context, uint64_t bytes)
+{
+	const struct migration_pull_settings *set = context;
+
+	migration_progress_add_received(set->progress, bytes);
+}
+
+static void pull_told_saved(void *context)
+{
+	const struct migration_pull_settings *set = context;
+
+	migration_progress_add_saved(set->progress);
+}
+
+static void pull_told_note(void *context, const char *mailbox, uint32_t uid,
+			   const char *text)
+{
+	const struct migration_pull_settings *set = context;
+
+	migration_notes_add(set->notes, mailbox, uid, text);
+}
+
+static bool pull_is_stopped(void *context)
+{
+	const struct migration_pull_settings *set = context;
+
+	return migration_progress_is_stopped(set->progress);
+}
+
+static const struct migration_follow_callbacks pull_callbacks = {
+	.mailbox = pull_told_mailbox,
+	.total_known = pull_told_total,
+	.received = pull_told_received,
+	.saved = pull_told_saved,
+	.note = pull_told_note,
+	.is_stopped = pull_is_stopped,
+};
+
+static enum migration_outcome
+pull_follow(const struct migration_pull_settings *set, struct mail_user *user,
+	    struct migration_remote *remote, const char *dir, bool unclean,
+	    const char **error_r)
+{
+	const struct migration_provider_settings *provider =
+		set->remote->provider;
+	struct migration_follow_settings follow_set = {
+		.ns = mail_namespace_find_inbox(user->namespaces),
+		.remote = remote,
+		.dir = dir,
+		.list_prefix = provider->list_prefix,
+		.max_size = provider->max_size,
+		.keep_expunged =
+			strcmp(set->set->migration_remote_deletes, "keep") == 0,
+		.unclean = unclean,
+		.callbacks = &pull_callbacks,
+		.context = (void *)set,
+	};
+	enum mail_error mail_error;
+	const char *error;
+
+	if (migration_exclude_parse(pool_datastack_create(), provider->exclude,
+				    &follow_set.exclude, &error) < 0)
+		i_unreached(); /* the settings were checked */
+	switch (migration_follow(&follow_set, &mail_error, error_r)) {
+	case MIGRATION_FOLLOW_DONE:
+		return MIGRATION_OUTCOME_DONE;
+	case MIGRATION_FOLLOW_INCOMPLETE:
+		return MIGRATION_OUTCOME_TEMPORARY;
+	case MIGRATION_FOLLOW_LOCAL:
+		return MIGRATION_OUTCOME_LOCAL;
+	case MIGRATION_FOLLOW_REMOTE:
+		break;
+	}
+	return pull_blame(remote, error_r);
 }
 
 static enum migration_outcome
-pull_locked(const struct migration_pull_settings *set, struct pull_users *users,
-	    struct migration_pulled *pulled, const char **error_r)
+pull_locked(const struct migration_pull_settings *set, struct mail_user *user,
+	    const char *dir, bool unclean, const char **error_r)
 {
-	enum mail_error mail_error;
-	const char *error = "dsync failed without saying why";
-	int ret;
+	struct migration_remote *remote;
+	enum migration_outcome outcome;
 
-	if (migration_remote_user_connect(set->storage, users->remote_service,
-					  users->local_service, &users->remote,
-					  error_r) < 0) {
-		return pull_blame(set, users->local, MAIL_ERROR_NONE, *error_r,
-				  error_r);
+	/* the quota plugin lets mail in then, as with dsync */
+	user->dsyncing = strcmp(set->set->migration_quota, "ignore") == 0;
+	if (migration_remote_connect(set->remote, user, &remote) < 0) {
+		outcome = pull_blame(remote, error_r);
+	} else {
+		migration_progress_set_remote(set->progress, remote);
+		outcome = pull_follow(set, user, remote, dir, unclean,
+				      error_r);
+		migration_progress_set_remote(set->progress, NULL);
 	}
-	migration_progress_set_remote_user(set->progress, users->remote);
-	migration_user_init_dsync(users->local);
-	migration_user_init_dsync(users->remote);
-	ret = pull_mailboxes(set, users, &mail_error);
-	if (ret == 0 && set->compare) {
-		ret = migration_compare(users->local, users->remote, pulled,
-					&error);
-	}
-	mail_user_deinit(&users->remote);
-	if (ret < 0) {
-		return pull_blame(set, users->local, mail_error, error,
-				  error_r);
-	}
-	return migration_pulled_write(pulled, error_r) < 0 ?
-		       MIGRATION_OUTCOME_LOCAL :
-		       MIGRATION_OUTCOME_DONE;
+	migration_remote_disconnect(&remote);
+	return outcome;
 }
 
 /* Before anything is opened: what did runs leave that were killed? */
@@ -298,16 +272,15 @@ pull_repair(struct mail_namespace *ns, const struct migration_journal *journal,
 }
 
 static enum migration_outcome
-pull_as_user(const struct migration_pull_settings *set,
-	     struct pull_users *users, const char **error_r)
+pull_as_user(const struct migration_pull_settings *set, struct mail_user *user,
+	     const char **error_r)
 {
-	struct mail_namespace *ns =
-		mail_namespace_find_inbox(users->local->namespaces);
+	struct mail_namespace *ns = mail_namespace_find_inbox(user->namespaces);
 	struct migration_journal *journal;
-	struct migration_pulled *pulled = NULL;
 	enum migration_outcome outcome;
 	struct file_lock *lock;
 	const char *dir;
+	bool unclean;
 
 	outcome = pull_get_dir(ns, &dir, error_r);
 	if (outcome == MIGRATION_OUTCOME_DONE)
@@ -319,23 +292,23 @@ pull_as_user(const struct migration_pull_settings *set,
 	} else if (pull_repair(ns, journal, error_r) < 0) {
 		migration_journal_close(&journal, FALSE);
 		outcome = MIGRATION_OUTCOME_LOCAL;
-	} else if (migration_pulled_init(dir, ns, &pulled, error_r) < 0) {
-		migration_journal_close(&journal, TRUE);
-		outcome = MIGRATION_OUTCOME_LOCAL;
 	} else {
+		unclean = array_count(migration_journal_get_unended(journal)) >
+			  0;
 		migration_progress_set_journal(set->progress, journal);
-		outcome = pull_locked(set, users, pulled, error_r);
+		outcome = pull_locked(set, user, dir, unclean, error_r);
 		migration_progress_set_journal(set->progress, NULL);
-		migration_journal_close(&journal, TRUE);
+		migration_journal_close(
+			&journal, !unclean || outcome == MIGRATION_OUTCOME_DONE);
 	}
-	migration_pulled_deinit(&pulled);
 	file_lock_free(&lock);
 	return outcome;
 }
 
 static enum migration_outcome
-pull_lookup_users(const struct migration_pull_settings *set,
-		  struct pull_users *users, const char **error_r)
+pull_become_user(const struct migration_pull_settings *set,
+		 struct mail_storage_service_user **service_r,
+		 struct mail_user **user_r, const char **error_r)
 {
 	struct mail_storage_service_input input;
 	int ret;
@@ -344,8 +317,8 @@ pull_lookup_users(const struct migration_pull_settings *set,
 	input.module = "mail";
 	input.service = "migration-worker";
 	input.username = set->username;
-	ret = mail_storage_service_lookup(set->storage, &input,
-					  &users->local_service, error_r);
+	ret = mail_storage_service_lookup(set->storage, &input, service_r,
+					  error_r);
 	if (ret == 0) {
 		*error_r = "no userdb knows the account here: it is gone or "
 			   "disabled";
@@ -356,12 +329,9 @@ pull_lookup_users(const struct migration_pull_settings *set,
 		return ret == -1 ? MIGRATION_OUTCOME_TEMPORARY :
 				   MIGRATION_OUTCOME_LOCAL;
 	}
-	if (migration_remote_user_lookup(set->storage, &input, set->remote,
-					 &users->remote_service, error_r) < 0)
-		return MIGRATION_OUTCOME_TEMPORARY;
 	/* from here on as the user, and nobody else any more */
-	if (mail_storage_service_next(set->storage, users->local_service,
-				      &users->local, error_r) < 0) {
+	if (mail_storage_service_next(set->storage, *service_r, user_r,
+				      error_r) < 0) {
 		*error_r = t_strdup_printf("Local mailbox cannot be used: %s",
 					   *error_r);
 		return MIGRATION_OUTCOME_LOCAL;
@@ -373,23 +343,21 @@ enum migration_outcome
 migration_pull(const struct migration_pull_settings *set,
 	       unsigned int *retry_after_secs_r, const char **error_r)
 {
-	struct pull_users users;
+	struct mail_storage_service_user *service = NULL;
+	struct mail_user *user = NULL;
 	enum migration_outcome outcome;
 
 	*error_r = "";
 	pull_progress = set->progress;
 	pull_catch_errors();
-	i_zero(&users);
-	outcome = pull_lookup_users(set, &users, error_r);
+	outcome = pull_become_user(set, &service, &user, error_r);
 	if (outcome == MIGRATION_OUTCOME_DONE)
-		outcome = pull_as_user(set, &users, error_r);
+		outcome = pull_as_user(set, user, error_r);
 
-	if (users.local != NULL)
-		mail_user_deinit(&users.local);
-	if (users.remote_service != NULL)
-		mail_storage_service_user_unref(&users.remote_service);
-	if (users.local_service != NULL)
-		mail_storage_service_user_unref(&users.local_service);
+	if (user != NULL)
+		mail_user_deinit(&user);
+	if (service != NULL)
+		mail_storage_service_user_unref(&service);
 	i_set_error_handler(pull_next_error_handler);
 	*error_r = t_strdup(*error_r);
 	*retry_after_secs_r = pull_retry_after_secs;

@@ -1,27 +1,26 @@
 #ifndef MIGRATION_PULL_H
 #define MIGRATION_PULL_H
 
-/* The pulls of the first sync: dsync through imapc, one way ("doveadm sync -1
-   -R"), onto an account that nobody has touched yet. Interrupted anywhere it
-   continues at the next run. Gives up root for good. */
+/* One sync of one account: becomes the mail user, takes the account's lock,
+   repairs what a killed run left, logs in at the provider and follows it.
+   Interrupted anywhere it continues at the next run. Gives up root for good. */
 
 #include "migration-progress.h"
 #include "migration-state.h"
 
 struct mail_storage_service_ctx;
+struct migration_notes;
 struct migration_remote_settings;
+struct migration_settings;
 
 struct migration_pull_settings {
 	struct mail_storage_service_ctx *storage;
+	const struct migration_settings *set;
 	/* Local account */
 	const char *username;
 	const struct migration_remote_settings *remote;
 	struct migration_progress *progress;
-	/* The user waits for the INBOX. */
-	bool inbox_first;
-	/* Nobody has changed anything here: what was changed at the provider
-	   is changed here, too. */
-	bool compare;
+	struct migration_notes *notes;
 };
 
 /* Blocks until it is over. retry_after_secs_r is what the provider asked for,

@@ -11,10 +11,11 @@
 #include "master-service.h"
 #include "master-service-settings.h"
 #include "migration-limits.h"
+#include "migration-notes.h"
 #include "migration-progress.h"
 #include "migration-protocol.h"
 #include "migration-pull.h"
-#include "migration-remote-user.h"
+#include "migration-remote.h"
 #include "migration-secret.h"
 #include "migration-settings.h"
 #include "migration-unseal.h"
@@ -32,10 +33,8 @@ struct queue_connection {
 	struct migration_unsealer **unsealer;
 
 	struct timeout *to_run;
-	struct ioloop *ioloop;
 	struct migration_progress *progress;
 	char *username, *provider, *remote_user, *mechanism, *box;
-	bool inbox_first, compare;
 };
 
 static struct connection_list *queue_connections = NULL;
@@ -86,6 +85,28 @@ static void queue_send_mailboxes(struct queue_connection *conn,
 	T_END;
 }
 
+static void queue_send_notes(struct queue_connection *conn,
+			     const struct migration_notes *notes)
+{
+	const struct migration_note *note;
+	unsigned int i;
+
+	for (i = 0; (note = migration_notes_get(notes, i)) != NULL; i++)
+		T_BEGIN
+		{
+			string_t *str = t_str_new(128);
+
+			str_append(str, MIGRATION_VERB_NOTE "\t");
+			str_append_tabescaped(str, note->mailbox);
+			str_printfa(str, "\t%u\t", note->uid);
+			str_append_tabescaped(str, note->text);
+			str_append_c(str, '\n');
+			o_stream_nsend(conn->conn.output, str_data(str),
+				       str_len(str));
+		}
+	T_END;
+}
+
 static void
 queue_send_finished(struct queue_connection *conn,
 		    enum migration_outcome outcome, const char *error,
@@ -104,10 +125,8 @@ queue_send_finished(struct queue_connection *conn,
 }
 
 /* Nobody waits for this job any longer: Dovecot is stopping, or the queue has
-   gone and will give the job to somebody else. The mail storage may be waiting
-   for the provider for minutes, in an ioloop of its own: there nothing is half
-   done here and the process can end. Else it is saving mail and is told to
-   stop. Only async-signal-safe calls. */
+   gone and will give the job to somebody else. Only async-signal-safe
+   calls. */
 static void queue_is_gone(const siginfo_t *si, void *context)
 {
 	struct queue_connection *conn = context;
@@ -119,8 +138,6 @@ static void queue_is_gone(const siginfo_t *si, void *context)
 	/* the queue has nothing to say during the job, so input is its end */
 	if (si->si_signo == SIGIO && poll(&pfd, 1, 0) <= 0)
 		return;
-	if (current_ioloop != conn->ioloop)
-		_exit(0);
 	migration_progress_stop(conn->progress);
 }
 
@@ -191,7 +208,8 @@ queue_unseal(struct queue_connection *conn, struct migration_secret **secret_r,
 
 static enum migration_outcome
 queue_pull(struct queue_connection *conn, struct migration_progress *progress,
-	   unsigned int *retry_after_secs_r, const char **error_r)
+	   struct migration_notes *notes, unsigned int *retry_after_secs_r,
+	   const char **error_r)
 {
 	struct migration_remote_settings remote;
 	struct migration_pull_settings pull;
@@ -218,9 +236,9 @@ queue_pull(struct queue_connection *conn, struct migration_progress *progress,
 	pull.storage = conn->storage;
 	pull.username = conn->username;
 	pull.remote = &remote;
+	pull.set = conn->set;
 	pull.progress = progress;
-	pull.inbox_first = conn->inbox_first;
-	pull.compare = conn->compare;
+	pull.notes = notes;
 	outcome = migration_pull(&pull, retry_after_secs_r, error_r);
 	migration_secret_free(&secret);
 	return outcome;
@@ -238,6 +256,7 @@ static int queue_flushed(struct queue_connection *conn)
 
 static void queue_run_job(struct queue_connection *conn)
 {
+	struct migration_notes *notes;
 	enum migration_outcome outcome;
 	unsigned int retry_after_secs = 0;
 	const char *error = "";
@@ -247,11 +266,14 @@ static void queue_run_job(struct queue_connection *conn)
 		process_title_set(t_strdup_printf("[%s %s]", conn->username,
 						  conn->provider));
 	}
-	conn->ioloop = current_ioloop;
 	conn->progress = migration_progress_init(queue_progress, conn);
 	queue_watch(conn);
-	outcome = queue_pull(conn, conn->progress, &retry_after_secs, &error);
+	notes = migration_notes_init();
+	outcome = queue_pull(conn, conn->progress, notes, &retry_after_secs,
+			     &error);
 	queue_progress(conn->progress, "", conn);
+	queue_send_notes(conn, notes);
+	migration_notes_deinit(&notes);
 	queue_send_finished(conn, outcome, error, retry_after_secs);
 	queue_unwatch(conn);
 	migration_progress_deinit(&conn->progress);
@@ -274,8 +296,6 @@ static int queue_input_args(struct connection *_conn, const char *const *args)
 	conn->provider = i_strdup(args[2]);
 	conn->remote_user = i_strdup(args[3]);
 	conn->mechanism = i_strdup(args[4]);
-	conn->inbox_first = strcmp(args[5], "1") == 0;
-	conn->compare = strcmp(args[6], "1") == 0;
 	conn->box = i_strdup(args[7]);
 	/* not from here, where the output is corked */
 	conn->to_run = timeout_add_short(0, queue_run_job, conn);

@@ -1,0 +1,32 @@
+#ifndef MIGRATION_FOLDERS_H
+#define MIGRATION_FOLDERS_H
+
+/* Which folders of the provider have a mailbox here: a small file in the
+   account's control directory. A mailbox of which it knows, and which is not
+   there any longer, was deleted or renamed by the user. It is replaced as a
+   whole; a kill leaves the old or the new one. */
+
+#include "guid.h"
+
+struct migration_folder {
+	/* As the provider gives it, and here */
+	const char *remote_name, *name;
+	/* Of the mailbox here; empty = it was not made yet. */
+	guid_128_t guid;
+	/* The provider's UIDVALIDITY, and the last UID that was taken. */
+	uint32_t uid_validity, last_uid;
+	/* As last seen at the provider */
+	bool subscribed;
+};
+ARRAY_DEFINE_TYPE(migration_folder, struct migration_folder *);
+
+/* A file that is not there, or is damaged, gives no folders. Returns 0, or -1
+   if it cannot be read. */
+int migration_folders_read(const char *dir, pool_t pool,
+			   ARRAY_TYPE(migration_folder) *folders,
+			   const char **error_r);
+int migration_folders_write(const char *dir,
+			    const ARRAY_TYPE(migration_folder) *folders,
+			    const char **error_r);
+
+#endif

@@ -1,0 +1,207 @@
+#ifndef MIGRATION_FOLLOW_PRIVATE_H
+#define MIGRATION_FOLLOW_PRIVATE_H
+
+#include "array.h"
+#include "migration-flags.h"
+#include "migration-folders.h"
+#include "migration-follow.h"
+#include "migration-mark.h"
+#include "migration-overview.h"
+
+/* Messages and bytes saved in one transaction: what a kill can cost. */
+#define FOLLOW_COMMIT_MESSAGES 100
+#define FOLLOW_COMMIT_BYTES (16 * 1024 * 1024)
+
+/* A folder of the provider and its mailbox here. */
+struct follow_pair {
+	struct migration_folder *folder;
+	const struct migration_overview_folder *listed;
+	/* by what the provider or its name says; may be NULL */
+	const char *use;
+	/* the folder was not known before */
+	bool is_new;
+};
+ARRAY_DEFINE_TYPE(follow_pair, struct follow_pair);
+
+struct migration_follow {
+	const struct migration_follow_settings *set;
+	pool_t pool;
+	struct migration_overview overview;
+	/* all that is known, and of these the ones to follow, INBOX first */
+	ARRAY_TYPE(migration_folder) folders;
+	ARRAY_TYPE(follow_pair) pairs;
+
+	/* of the first mailbox that could not be used now */
+	const char *incomplete_error;
+	/* nothing can be stored: no further mailbox is tried */
+	enum mail_error local_error;
+	const char *local_error_text;
+};
+
+/* A message here that came from the provider, or may have. */
+struct follow_local {
+	uint32_t seq, uid;
+	struct migration_mark_record record;
+	/* as it is now */
+	uint32_t hash;
+	/* was found to be one of the provider's new messages */
+	bool taken;
+};
+
+/* A message at the provider. */
+struct follow_remote {
+	uint32_t uid;
+	struct migration_flags flags;
+	/* of new ones: as the provider says */
+	time_t received;
+	int received_tz;
+	uoff_t size;
+	const char *message_id;
+	/* beyond the table of keywords */
+	const char *const *more_keywords;
+	/* the same message here */
+	struct follow_local *local;
+	enum follow_remote_state {
+		FOLLOW_REMOTE_WAITING = 0,
+		/* came before one with a lower UID */
+		FOLLOW_REMOTE_STASHED,
+		FOLLOW_REMOTE_DONE,
+		/* was asked for and did not come */
+		FOLLOW_REMOTE_MISSING,
+	} state;
+	int stash_fd;
+};
+ARRAY_DEFINE_TYPE(follow_local, struct follow_local);
+ARRAY_DEFINE_TYPE(follow_remote, struct follow_remote);
+
+struct follow_mailbox {
+	struct migration_follow *follow;
+	const struct migration_overview_folder *listed;
+	struct migration_folder *folder;
+	struct mailbox *box;
+	struct migration_mark *mark;
+	struct migration_mark_header *hdr;
+	pool_t pool;
+
+	/* what EXAMINE and later untagged answers say */
+	uint32_t uid_validity, uid_next, exists;
+	uint64_t highest_modseq;
+	bool has_uid_next;
+
+	/* by the provider's UID, ascending; those without one first */
+	ARRAY_TYPE(follow_local) locals;
+	/* up to last_uid: whose flags were told, ascending once sorted */
+	ARRAY_TYPE(follow_remote) known;
+	/* above it */
+	ARRAY_TYPE(follow_remote) fresh;
+	/* all UIDs up to last_uid, if all_uids_known */
+	ARRAY_TYPE(seq_range) all_uids;
+	bool all_uids_known;
+
+	/* messages that are not here, for the report */
+	unsigned int missing;
+	/* UIDNEXT here */
+	uint32_t next_uid;
+	/* what the provider has up to this UID was taken before, and what is
+	   not here any longer was deleted here */
+	uint32_t taken_uid;
+	/* the provider has made it anew */
+	bool rebuilt;
+
+	/* the provider's UIDVALIDITY was taken for a mailbox with mail in it */
+	bool adopted;
+	const char *error;
+};
+
+/* --- migration-follow-pairs.c --- */
+
+/* Finds the pairs: names, exclude, special-use. Folders that are new get an
+   entry. */
+void follow_pairs_init(struct migration_follow *follow);
+
+/* --- migration-follow-gone.c --- */
+
+/* Folders that the provider has renamed or deleted. To be called before the
+   pairs are found. Returns 0, or -1 if the connection is lost. */
+int follow_gone(struct migration_follow *follow);
+
+/* --- migration-follow-mailbox.c --- */
+
+/* The mailbox is open. */
+void follow_mailbox_init(struct follow_mailbox *box,
+			 struct migration_follow *follow,
+			 const struct follow_pair *pair, struct mailbox *mailbox);
+void follow_mailbox_deinit(struct follow_mailbox *box);
+/* Tells how much is here already, before anything is done. */
+void follow_mailbox_estimate(struct follow_mailbox *box);
+
+/* Returns 1 = followed, 0 = could not be, with box->error, -1 = the connection
+   is lost or the run stopped. */
+int follow_mailbox_run(struct follow_mailbox *box);
+/* Once more for what the provider could not deliver. The mailbox was followed
+   before. Returns the same. */
+int follow_mailbox_retry_pending(struct follow_mailbox *box);
+void follow_mailbox_report(struct follow_mailbox *box);
+void follow_mailbox_note(struct follow_mailbox *box, uint32_t uid,
+			 const char *text);
+/* Remembers why nothing can be stored, if that is what it means. Returns 0. */
+int follow_mailbox_failed(struct follow_mailbox *box, struct mailbox *failed);
+
+/* --- migration-follow-local.c --- */
+
+/* Reads the messages here. */
+void follow_local_read(struct follow_mailbox *box);
+struct follow_local *follow_local_find(struct follow_mailbox *box,
+				       uint32_t remote_uid);
+/* Flags, keywords and expunges by the rules, and the state here as the base of
+   the next run. Returns 1, or 0 on failure. */
+int follow_local_update(struct follow_mailbox *box);
+uint32_t follow_local_hash(enum mail_flags flags,
+			   const ARRAY_TYPE(keyword_indexes) *keywords);
+/* The same after flags were added. */
+uint32_t follow_local_hash_changed(struct follow_mailbox *box,
+				   const struct follow_local *local,
+				   const struct migration_flags *add);
+/* Names of the keywords of a message, from the data stack. */
+const char *const *follow_keyword_names(struct follow_mailbox *box,
+					const struct follow_remote *mail);
+
+/* --- migration-follow-fetch.c --- */
+
+/* Asks for flags of what is known and all about what is new. Returns 1, 0 if
+   the provider refuses, -1 = the connection is lost. */
+int follow_fetch_list(struct follow_mailbox *box);
+/* The new message of that UID, or NULL. */
+struct follow_remote *follow_fetch_find(struct follow_mailbox *box,
+					uint32_t uid);
+/* Asks all about what is pending. */
+int follow_fetch_pending(struct follow_mailbox *box);
+/* Asks which UIDs up to last_uid there still are. */
+int follow_fetch_uids(struct follow_mailbox *box);
+
+/* --- migration-follow-save.c --- */
+
+/* Brings the messages that are new. Returns as follow_mailbox_run(). */
+int follow_save(struct follow_mailbox *box);
+/* Brings those of box->fresh that the provider could not deliver before, one
+   by one. */
+int follow_save_pending(struct follow_mailbox *box);
+
+/* --- migration-follow-match.c --- */
+
+/* Messages here without a record that may be some of the new ones. */
+struct follow_match;
+struct follow_match *follow_match_init(struct follow_mailbox *box,
+				       uint32_t min_local_uid);
+void follow_match_deinit(struct follow_match **match);
+/* Returns a message here that certainly is this one, or NULL. */
+struct follow_local *follow_match_certain(struct follow_match *match,
+					  const struct follow_remote *mail);
+/* TRUE if some may be: the bodies decide. */
+bool follow_match_is_possible(struct follow_match *match,
+			      const struct follow_remote *mail);
+struct follow_local *follow_match_body(struct follow_match *match,
+				       const struct follow_remote *mail,
+				       struct istream *input);
+
+#endif

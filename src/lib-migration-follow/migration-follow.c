@@ -1,0 +1,298 @@
+/* Copyright (c) 2026 dovecot-migration authors, see the included COPYING file */
+
+#include "lib.h"
+#include "array.h"
+#include "imapc-client.h"
+#include "mail-namespace.h"
+#include "mail-storage-private.h"
+#include "mailbox-list-private.h"
+#include "migration-remote.h"
+#include "migration-follow-private.h"
+
+static void follow_note(struct migration_follow *follow,
+			const struct migration_folder *folder, const char *text)
+{
+	follow->set->callbacks->note(follow->set->context, folder->name, 0,
+				     text);
+}
+
+/* The mailbox cannot be used: now, or at all. */
+static void follow_mailbox_unusable(struct migration_follow *follow,
+				    const struct migration_folder *folder,
+				    struct mailbox *box)
+{
+	enum mail_error error;
+	const char *text = mailbox_get_last_internal_error(box, &error);
+
+	follow_note(follow, folder, text);
+	switch (error) {
+	case MAIL_ERROR_PARAMS:
+	case MAIL_ERROR_NOTPOSSIBLE:
+	case MAIL_ERROR_EXISTS:
+		/* a name that cannot be */
+		return;
+	case MAIL_ERROR_NOQUOTA:
+	case MAIL_ERROR_PERM:
+		follow->local_error = error;
+		follow->local_error_text =
+			p_strdup_printf(follow->pool, "Mailbox %s: %s",
+					folder->name, text);
+		return;
+	default:
+		break;
+	}
+	if (follow->incomplete_error == NULL) {
+		follow->incomplete_error = p_strdup_printf(
+			follow->pool, "Mailbox %s: %s", folder->name, text);
+	}
+}
+
+/* TRUE if the user has deleted or renamed it, and nothing new is there. */
+static bool follow_stays_deleted(const struct follow_pair *pair)
+{
+	const struct migration_overview_folder *listed = pair->listed;
+	const struct migration_folder *folder = pair->folder;
+
+	return !guid_128_is_empty(folder->guid) && listed->has_status &&
+	       listed->uid_validity == folder->uid_validity &&
+	       listed->uid_next <= folder->last_uid + 1;
+}
+
+static void follow_subscribe(struct migration_follow *follow,
+			     struct follow_pair *pair, struct mailbox *box,
+			     bool created)
+{
+	const bool subscribed = pair->listed->subscribed;
+
+	if (!pair->is_new && pair->folder->subscribed == subscribed)
+		return;
+	/* what the user has here is not unsubscribed by its first sync */
+	if (pair->is_new && !subscribed && !created)
+		return;
+	if (mailbox_is_subscribed(box) != subscribed &&
+	    mailbox_set_subscribed(box, subscribed) < 0) {
+		follow_note(follow, pair->folder,
+			    t_strdup_printf(
+				    "Cannot be subscribed: %s",
+				    mailbox_get_last_internal_error(box,
+								    NULL)));
+		return;
+	}
+	pair->folder->subscribed = subscribed;
+}
+
+/* Returns 1 = it is open, 0 = it is not to be, -1 = it cannot be used. */
+static int follow_open(struct migration_follow *follow,
+		       struct follow_pair *pair, struct mailbox *box)
+{
+	const struct mailbox_update update = {
+		.uid_validity = pair->listed->has_status ?
+					pair->listed->uid_validity :
+					0
+	};
+	const bool inbox = strcmp(pair->folder->name, "INBOX") == 0;
+	struct mailbox_metadata metadata;
+	enum mailbox_existence existence;
+	bool created = FALSE;
+
+	if (mailbox_exists(box, FALSE, &existence) < 0)
+		return -1;
+	if (existence != MAILBOX_EXISTENCE_SELECT) {
+		if (!inbox && follow_stays_deleted(pair))
+			return 0;
+		if (mailbox_create(box, &update, FALSE) < 0 &&
+		    mailbox_get_last_mail_error(box) != MAIL_ERROR_EXISTS)
+			return -1;
+		created = TRUE;
+	}
+	if (mailbox_open(box) < 0 || mailbox_sync(box, 0) < 0 ||
+	    mailbox_get_metadata(box, MAILBOX_METADATA_GUID, &metadata) < 0)
+		return -1;
+	guid_128_copy(pair->folder->guid, metadata.guid);
+	follow_subscribe(follow, pair, box, created || inbox);
+	return 1;
+}
+
+/* Returns 0, or -1 if the connection is lost. */
+static int
+follow_pair(struct migration_follow *follow, struct follow_pair *pair,
+	    int (*callback)(struct follow_mailbox *box, const char **error_r))
+{
+	struct follow_mailbox box;
+	struct mailbox *mailbox;
+	const char *error = NULL;
+	int ret;
+
+	mailbox = mailbox_alloc(follow->set->ns->list, pair->folder->name, 0);
+	ret = follow_open(follow, pair, mailbox);
+	if (ret < 0) {
+		follow_mailbox_unusable(follow, pair->folder, mailbox);
+		ret = 0;
+	} else if (ret > 0) {
+		follow_mailbox_init(&box, follow, pair, mailbox);
+		ret = callback(&box, &error);
+		if (box.hdr->uid_validity != 0) {
+			pair->folder->uid_validity = box.hdr->uid_validity;
+			pair->folder->last_uid = box.hdr->last_uid;
+		}
+		if (ret == 0 && error != NULL) {
+			follow_note(follow, pair->folder, error);
+			if (follow->incomplete_error == NULL) {
+				follow->incomplete_error = p_strdup_printf(
+					follow->pool, "Mailbox %s: %s",
+					pair->folder->name, error);
+			}
+		}
+		follow_mailbox_deinit(&box);
+	}
+	mailbox_free(&mailbox);
+	return ret < 0 ? -1 : 0;
+}
+
+static int follow_run(struct follow_mailbox *box, const char **error_r)
+{
+	int ret = follow_mailbox_run(box);
+
+	if (ret == 0) {
+		*error_r = p_strdup(box->follow->pool,
+				    box->error != NULL ? box->error :
+							 "Unknown error");
+	}
+	return ret;
+}
+
+static int follow_retry(struct follow_mailbox *box,
+			const char **error_r ATTR_UNUSED)
+{
+	if (array_count(migration_mark_pending(box->mark)) == 0)
+		return 1;
+	return follow_mailbox_retry_pending(box);
+}
+
+/* How much is here already. */
+static void follow_estimate(struct migration_follow *follow)
+{
+	const struct migration_follow_settings *set = follow->set;
+	const struct follow_pair *pair;
+	struct follow_mailbox box;
+	enum mailbox_existence existence;
+	struct mailbox *mailbox;
+
+	array_foreach(&follow->pairs, pair) {
+		mailbox = mailbox_alloc(set->ns->list, pair->folder->name,
+					MAILBOX_FLAG_READONLY);
+		if (mailbox_exists(mailbox, FALSE, &existence) == 0 &&
+		    existence == MAILBOX_EXISTENCE_SELECT &&
+		    mailbox_open(mailbox) == 0) {
+			follow_mailbox_init(&box, follow, pair, mailbox);
+			follow_mailbox_estimate(&box);
+			follow_mailbox_deinit(&box);
+		} else if (!follow_stays_deleted(pair)) {
+			set->callbacks->mailbox(set->context,
+						pair->folder->name, 0,
+						pair->listed->messages, 0);
+		}
+		mailbox_free(&mailbox);
+	}
+	set->callbacks->total_known(set->context);
+}
+
+static int follow_pairs(struct migration_follow *follow)
+{
+	const struct migration_follow_settings *set = follow->set;
+	struct follow_pair *pair;
+
+	array_foreach_modifiable(&follow->pairs, pair) {
+		if (follow->local_error != MAIL_ERROR_NONE)
+			return 0;
+		if (set->callbacks->is_stopped(set->context)) {
+			migration_remote_abort(set->remote);
+			return -1;
+		}
+		if (follow_pair(follow, pair, follow_run) < 0)
+			return -1;
+	}
+	/* last, because it may cost the connection */
+	array_foreach_modifiable(&follow->pairs, pair) {
+		if (follow_pair(follow, pair, follow_retry) < 0)
+			break;
+	}
+	return 0;
+}
+
+static int follow_account(struct migration_follow *follow, const char **error_r)
+{
+	const struct migration_follow_settings *set = follow->set;
+	int ret;
+
+	if (migration_folders_read(set->dir, follow->pool, &follow->folders,
+				   error_r) < 0) {
+		follow->local_error = MAIL_ERROR_TEMP;
+		follow->local_error_text = p_strdup(follow->pool, *error_r);
+		return 0;
+	}
+	if (migration_overview_read(set->remote, follow->pool,
+				    set->list_prefix, &follow->overview,
+				    error_r) < 0)
+		return -1;
+	if (array_count(&follow->overview.folders) == 0) {
+		*error_r = "The provider lists no folders";
+		return -1;
+	}
+	if (mailbox_list_iter_subscriptions_refresh(set->ns->list) < 0) {
+		/* then they cannot be set either, and that is noted */
+	}
+	if (follow_gone(follow) < 0) {
+		*error_r = migration_remote_get_failure(set->remote)->error;
+		return -1;
+	}
+	follow_pairs_init(follow);
+	/* from now on the user may delete what we make */
+	if (migration_folders_write(set->dir, &follow->folders, error_r) < 0) {
+		follow->local_error = MAIL_ERROR_TEMP;
+		follow->local_error_text = p_strdup(follow->pool, *error_r);
+		return 0;
+	}
+	follow_estimate(follow);
+	ret = follow_pairs(follow);
+	if (ret < 0)
+		*error_r = migration_remote_get_failure(set->remote)->error;
+	if (migration_folders_write(set->dir, &follow->folders,
+				    &follow->local_error_text) < 0)
+		follow->local_error = MAIL_ERROR_TEMP;
+	return ret;
+}
+
+enum migration_follow_result
+migration_follow(const struct migration_follow_settings *set,
+		 enum mail_error *mail_error_r, const char **error_r)
+{
+	struct migration_follow *follow;
+	enum migration_follow_result result;
+	pool_t pool;
+
+	pool = pool_alloconly_create("migration follow", 1024 * 16);
+	follow = p_new(pool, struct migration_follow, 1);
+	follow->set = set;
+	follow->pool = pool;
+	p_array_init(&follow->folders, pool, 32);
+	p_array_init(&follow->pairs, pool, 32);
+
+	*error_r = "";
+	*mail_error_r = MAIL_ERROR_NONE;
+	if (follow_account(follow, error_r) < 0) {
+		result = MIGRATION_FOLLOW_REMOTE;
+	} else if (follow->local_error != MAIL_ERROR_NONE) {
+		result = MIGRATION_FOLLOW_LOCAL;
+		*mail_error_r = follow->local_error;
+		*error_r = follow->local_error_text;
+	} else if (follow->incomplete_error != NULL) {
+		result = MIGRATION_FOLLOW_INCOMPLETE;
+		*error_r = follow->incomplete_error;
+	} else {
+		result = MIGRATION_FOLLOW_DONE;
+	}
+	*error_r = t_strdup(*error_r);
+	pool_unref(&pool);
+	return result;
+}

@@ -1,0 +1,404 @@
+/* Copyright (c) 2026 dovecot-migration authors, see the included COPYING file */
+
+#include "lib.h"
+#include "array.h"
+#include "imap-arg.h"
+#include "imap-util.h"
+#include "ioloop.h"
+#include "str.h"
+#include "imapc-client.h"
+#include "mail-storage-private.h"
+#include "mail-user.h"
+#include "migration-backoff.h"
+#include "migration-config.h"
+#include "migration-secret.h"
+#include "migration-settings.h"
+#include "migration-remote.h"
+
+#define REMOTE_CONNECT_TIMEOUT_MSECS (30 * 1000)
+/* Without a byte from the provider while it owes us an answer */
+#define REMOTE_COMMAND_TIMEOUT_MSECS (5 * 60 * 1000)
+/* Literals of message bodies go to files and are not part of this. */
+#define REMOTE_MAX_LINE_BYTES (64 * 1024 * 1024)
+
+struct migration_remote {
+	pool_t pool;
+	struct imapc_client *client;
+	struct imapc_client_mailbox *box;
+	/* of whoever waits */
+	struct ioloop *ioloop;
+	struct migration_remote_failure failure;
+	const char *const *capabilities;
+
+	migration_remote_untagged_t *untagged_callback;
+	void *untagged_context;
+
+	/* commands without an answer, and how many of them may be left for
+	   the call that waits to return */
+	unsigned int unanswered, wanted;
+	/* of the command that migration_remote_command() waits for */
+	int status;
+	const char *error;
+
+	bool logged_in:1;
+	bool lost:1;
+};
+
+struct remote_command {
+	struct migration_remote *remote;
+	migration_remote_callback_t *callback;
+	void *context;
+};
+
+static void remote_lose(struct migration_remote *remote, const char *error)
+{
+	if (!remote->lost) {
+		remote->lost = TRUE;
+		remote->failure.error = p_strdup(remote->pool, error);
+	}
+	imapc_client_stop(remote->client);
+}
+
+static void remote_read_text(struct migration_remote *remote,
+			     const struct imapc_command_reply *reply)
+{
+	unsigned int secs = migration_backoff_secs(reply->resp_text_key,
+						   reply->text_full);
+
+	remote->failure.retry_after_secs =
+		I_MAX(remote->failure.retry_after_secs, secs);
+}
+
+static void remote_logged_in(const struct imapc_command_reply *reply,
+			     void *context)
+{
+	struct migration_remote *remote = context;
+	struct migration_remote_failure *failure = &remote->failure;
+
+	switch (reply->state) {
+	case IMAPC_COMMAND_STATE_OK:
+		failure->verdict = MIGRATION_VERDICT_OK;
+		remote->logged_in = TRUE;
+		imapc_client_stop(remote->client);
+		return;
+	case IMAPC_COMMAND_STATE_NO:
+	case IMAPC_COMMAND_STATE_AUTH_FAILED:
+		failure->verdict =
+			migration_verdict_login_no(reply->resp_text_key);
+		failure->account_gone =
+			migration_verdict_is_account(reply->resp_text_key);
+		break;
+	case IMAPC_COMMAND_STATE_BAD:
+	case IMAPC_COMMAND_STATE_DISCONNECTED:
+		failure->verdict = MIGRATION_VERDICT_TEMPORARY;
+		break;
+	}
+	if (failure->verdict == MIGRATION_VERDICT_TEMPORARY)
+		remote_read_text(remote, reply);
+	remote_lose(remote, reply->text_full);
+}
+
+static void remote_capability(struct migration_remote *remote,
+			      const struct imapc_untagged_reply *reply)
+{
+	remote->capabilities = (const char *const *)p_strsplit_spaces(
+		remote->pool, imap_args_to_str(reply->args), " ");
+}
+
+/* Callbacks use the mail storage here, and what that leaves behind in an ioloop
+   must outlive the client's own, which is gone after each wait. */
+static void remote_untagged(const struct imapc_untagged_reply *reply,
+			    void *context)
+{
+	struct migration_remote *remote = context;
+	struct ioloop *ioloop = current_ioloop;
+
+	if (strcasecmp(reply->name, "CAPABILITY") == 0)
+		remote_capability(remote, reply);
+	if (remote->untagged_callback != NULL && !remote->lost) {
+		io_loop_set_current(remote->ioloop);
+		remote->untagged_callback(reply, remote->untagged_context);
+		io_loop_set_current(ioloop);
+	}
+}
+
+static void
+remote_init_client(struct migration_remote *remote,
+		   const struct migration_remote_settings *set,
+		   struct mail_user *user)
+{
+	const struct migration_provider_settings *provider = set->provider;
+	struct imapc_client_settings client_set;
+	string_t *prefix = t_str_new(128);
+
+	i_zero(&client_set);
+	client_set.host = provider->host;
+	client_set.port = provider->port;
+	client_set.username = set->remote_user;
+	client_set.password = migration_secret_get(set->password);
+	client_set.sasl_mechanisms =
+		strcmp(set->mechanism, "PLAIN") == 0 ? "plain" : "";
+	/* resolved in here, without the dns-client service: imapc does not
+	   survive it when the provider goes away meanwhile */
+	client_set.dns_client_socket_path = "";
+	mail_user_set_get_temp_prefix(prefix, user->set);
+	client_set.temp_path_prefix = str_c(prefix);
+	client_set.ssl_mode = strcmp(provider->ssl, "imaps") == 0 ?
+				      IMAPC_CLIENT_SSL_MODE_IMMEDIATE :
+			      strcmp(provider->ssl, "starttls") == 0 ?
+				      IMAPC_CLIENT_SSL_MODE_STARTTLS :
+				      IMAPC_CLIENT_SSL_MODE_NONE;
+	mail_user_init_ssl_client_settings(user, &client_set.ssl_set);
+	client_set.ssl_set.ca_dir = NULL;
+	client_set.ssl_set.ca_file = *provider->ssl_ca_file != '\0' ?
+					     provider->ssl_ca_file :
+					     MIGRATION_CA_FILE;
+	client_set.ssl_set.allow_invalid_cert = !provider->ssl_verify;
+	client_set.rawlog_dir = "";
+	client_set.connect_timeout_msecs = REMOTE_CONNECT_TIMEOUT_MSECS;
+	client_set.cmd_timeout_msecs = REMOTE_COMMAND_TIMEOUT_MSECS;
+	client_set.max_idle_time = IMAPC_DEFAULT_MAX_IDLE_TIME;
+	client_set.max_line_length = REMOTE_MAX_LINE_BYTES;
+	/* imapc's own reconnects have no pause and, after a failed STARTTLS or
+	   with several addresses, no end. The queue tries again, and later
+	   each time. */
+	client_set.connect_retry_count = 0;
+
+	remote->client = imapc_client_init(&client_set, user->event);
+	imapc_client_register_untagged(remote->client, remote_untagged, remote);
+}
+
+int migration_remote_connect(const struct migration_remote_settings *set,
+			     struct mail_user *user,
+			     struct migration_remote **remote_r)
+{
+	struct migration_remote *remote;
+	const char *error;
+	pool_t pool;
+
+	pool = pool_alloconly_create("migration remote", 1024 * 4);
+	remote = p_new(pool, struct migration_remote, 1);
+	remote->pool = pool;
+	remote->ioloop = current_ioloop;
+	remote->failure.verdict = MIGRATION_VERDICT_TEMPORARY;
+	remote_init_client(remote, set, user);
+	imapc_client_set_login_callback(remote->client, remote_logged_in,
+					remote);
+	imapc_client_login(remote->client);
+	imapc_client_run(remote->client);
+	*remote_r = remote;
+	if (!remote->logged_in) {
+		remote_lose(remote, "Not logged in");
+		return -1;
+	}
+	/* what it has said before the login may be less */
+	return migration_remote_command(remote, &error, "CAPABILITY") < 0 ?
+		       -1 :
+		       0;
+}
+
+void migration_remote_disconnect(struct migration_remote **_remote)
+{
+	struct migration_remote *remote = *_remote;
+
+	*_remote = NULL;
+	migration_remote_close(remote);
+	remote->untagged_callback = NULL;
+	if (!remote->lost)
+		imapc_client_logout(remote->client);
+	imapc_client_deinit(&remote->client);
+	pool_unref(&remote->pool);
+}
+
+void migration_remote_abort(struct migration_remote *remote)
+{
+	remote_lose(remote, "The sync was stopped");
+}
+
+const struct migration_remote_failure *
+migration_remote_get_failure(const struct migration_remote *remote)
+{
+	return &remote->failure;
+}
+
+bool migration_remote_has(const struct migration_remote *remote,
+			  const char *capability)
+{
+	return remote->capabilities != NULL &&
+	       str_array_icase_find(remote->capabilities, capability);
+}
+
+void migration_remote_set_untagged(struct migration_remote *remote,
+				   migration_remote_untagged_t *callback,
+				   void *context)
+{
+	remote->untagged_callback = callback;
+	remote->untagged_context = context;
+}
+
+static void remote_answered(const struct imapc_command_reply *reply,
+			    void *context)
+{
+	struct remote_command *cmd = context;
+	struct migration_remote *remote = cmd->remote;
+	struct ioloop *ioloop = current_ioloop;
+
+	i_assert(remote->unanswered > 0);
+	remote->unanswered--;
+	if (reply->state == IMAPC_COMMAND_STATE_NO)
+		remote_read_text(remote, reply);
+	/* whoever waited for it may have gone */
+	if (cmd->callback != NULL && !remote->lost) {
+		io_loop_set_current(remote->ioloop);
+		cmd->callback(reply, cmd->context);
+		io_loop_set_current(ioloop);
+	}
+	i_free(cmd);
+
+	if (reply->state == IMAPC_COMMAND_STATE_DISCONNECTED ||
+	    reply->state == IMAPC_COMMAND_STATE_BAD)
+		remote_lose(remote, reply->text_full);
+	else if (remote->unanswered <= remote->wanted)
+		imapc_client_stop(remote->client);
+}
+
+static struct imapc_command *
+remote_new_command(struct migration_remote *remote,
+		   migration_remote_callback_t *callback, void *context)
+{
+	struct remote_command *cmd;
+
+	cmd = i_new(struct remote_command, 1);
+	cmd->remote = remote;
+	cmd->callback = callback;
+	cmd->context = context;
+	remote->unanswered++;
+	if (remote->box != NULL) {
+		return imapc_client_mailbox_cmd(remote->box, remote_answered,
+						cmd);
+	}
+	return imapc_client_cmd(remote->client, remote_answered, cmd);
+}
+
+static void remote_refuse(migration_remote_callback_t *callback, void *context)
+{
+	static const struct imapc_command_reply reply = {
+		.state = IMAPC_COMMAND_STATE_DISCONNECTED,
+		.text_full = "The connection is lost",
+		.text_without_resp = "The connection is lost",
+	};
+
+	if (callback != NULL)
+		callback(&reply, context);
+}
+
+void migration_remote_send(struct migration_remote *remote,
+			   migration_remote_callback_t *callback, void *context,
+			   const char *format, ...)
+{
+	va_list args;
+
+	if (remote->lost) {
+		remote_refuse(callback, context);
+		return;
+	}
+	va_start(args, format);
+	imapc_command_sendvf(remote_new_command(remote, callback, context),
+			     format, args);
+	va_end(args);
+}
+
+int migration_remote_wait(struct migration_remote *remote,
+			  unsigned int unanswered)
+{
+	remote->wanted = unanswered;
+	while (!remote->lost && remote->unanswered > unanswered)
+		imapc_client_run(remote->client);
+	return remote->lost ? -1 : 0;
+}
+
+static void remote_command_answered(const struct imapc_command_reply *reply,
+				    void *context)
+{
+	struct migration_remote *remote = context;
+
+	remote->status = reply->state == IMAPC_COMMAND_STATE_OK ? 1 : 0;
+	remote->error = p_strdup(remote->pool, reply->text_full);
+}
+
+static int remote_command_wait(struct migration_remote *remote,
+			       const char **error_r)
+{
+	if (migration_remote_wait(remote, 0) < 0) {
+		*error_r = remote->failure.error;
+		return -1;
+	}
+	*error_r = remote->error;
+	return remote->status;
+}
+
+int migration_remote_command(struct migration_remote *remote,
+			     const char **error_r, const char *format, ...)
+{
+	va_list args;
+
+	if (remote->lost) {
+		*error_r = remote->failure.error;
+		return -1;
+	}
+	va_start(args, format);
+	imapc_command_sendvf(
+		remote_new_command(remote, remote_command_answered, remote),
+		format, args);
+	va_end(args);
+	return remote_command_wait(remote, error_r);
+}
+
+int migration_remote_examine(struct migration_remote *remote, const char *name,
+			     bool condstore, const char **error_r)
+{
+	struct imapc_command *cmd;
+
+	migration_remote_close(remote);
+	if (remote->lost) {
+		*error_r = remote->failure.error;
+		return -1;
+	}
+	remote->box = imapc_client_mailbox_open(remote->client, remote);
+	cmd = remote_new_command(remote, remote_command_answered, remote);
+	imapc_command_set_flags(cmd, IMAPC_COMMAND_FLAG_SELECT);
+	imapc_command_sendf(cmd, condstore ? "EXAMINE %s (CONDSTORE)" :
+					     "EXAMINE %s",
+			    name);
+	return remote_command_wait(remote, error_r);
+}
+
+void migration_remote_close(struct migration_remote *remote)
+{
+	if (remote->box != NULL)
+		imapc_client_mailbox_close(&remote->box);
+}
+
+const struct imap_arg *migration_remote_get_value(const struct imap_arg *list,
+						  const char *name)
+{
+	const char *key;
+
+	for (; !IMAP_ARG_IS_EOL(&list[0]) && !IMAP_ARG_IS_EOL(&list[1]);
+	     list += 2) {
+		if (imap_arg_get_atom(&list[0], &key) &&
+		    strcasecmp(key, name) == 0)
+			return &list[1];
+	}
+	return NULL;
+}
+
+bool migration_remote_get_number(const struct imap_arg *list, const char *name,
+				 uint64_t *number_r)
+{
+	const struct imap_arg *value = migration_remote_get_value(list, name);
+	const char *str;
+
+	return value != NULL && imap_arg_get_atom(value, &str) &&
+	       str_to_uint64(str, number_r) == 0;
+}

@@ -1,0 +1,103 @@
+#ifndef MIGRATION_REMOTE_H
+#define MIGRATION_REMOTE_H
+
+/* One IMAP connection to a user's mailbox at the old provider, over Dovecot's
+   imapc client: commands are sent without waiting for each other's answers,
+   and read-only ones alone (P2: EXAMINE, BODY.PEEK).
+
+   Blocks, in an ioloop of the client's own. A connection that is lost stays
+   lost: every further call fails at once, and migration_remote_get_failure()
+   says why. imapc itself logs what happened to the connection. */
+
+#include "migration-verdict.h"
+
+struct imapc_command_reply;
+struct imapc_untagged_reply;
+struct imap_arg;
+struct mail_user;
+struct migration_provider_settings;
+struct migration_secret;
+struct migration_remote;
+
+struct migration_remote_settings {
+	const struct migration_provider_settings *provider;
+	const char *remote_user;
+	/* "PLAIN" or "LOGIN" */
+	const char *mechanism;
+	const struct migration_secret *password;
+};
+
+struct migration_remote_failure {
+	/* Of the login; MIGRATION_VERDICT_OK if the connection was lost after
+	   it. */
+	enum migration_verdict verdict;
+	/* Gone or disabled at the provider. */
+	bool account_gone;
+	/* What the provider asked for, 0 = nothing. */
+	unsigned int retry_after_secs;
+	const char *error;
+};
+
+/* Called for each tagged answer, and with IMAPC_COMMAND_STATE_DISCONNECTED for
+   the first command that a lost connection leaves without one. */
+typedef void
+migration_remote_callback_t(const struct imapc_command_reply *reply,
+			    void *context);
+typedef void
+migration_remote_untagged_t(const struct imapc_untagged_reply *reply,
+			    void *context);
+
+/* Connects and logs in. user is the local user, for its directories and
+   events. Always returns one, to be asked for its failure and to be freed.
+   Returns 0, or -1. */
+int migration_remote_connect(const struct migration_remote_settings *set,
+			     struct mail_user *user,
+			     struct migration_remote **remote_r);
+/* Logs out if there still is a connection. */
+void migration_remote_disconnect(struct migration_remote **remote);
+
+/* Makes the call that waits, and all further ones, fail. May be called from
+   a timeout within the client's ioloop. */
+void migration_remote_abort(struct migration_remote *remote);
+
+const struct migration_remote_failure *
+migration_remote_get_failure(const struct migration_remote *remote);
+
+/* "CONDSTORE": whether the server has said that it has it. */
+bool migration_remote_has(const struct migration_remote *remote,
+			  const char *capability);
+
+/* All untagged answers from now on go there; NULL = nobody wants them. */
+void migration_remote_set_untagged(struct migration_remote *remote,
+				   migration_remote_untagged_t *callback,
+				   void *context);
+
+/* Sends a command, as imapc_command_sendf() takes it, and does not wait. The
+   callback may be NULL. */
+void migration_remote_send(struct migration_remote *remote,
+			   migration_remote_callback_t *callback, void *context,
+			   const char *format, ...) ATTR_FORMAT(4, 5);
+/* Waits until no more than so many commands are without an answer. Returns 0,
+   or -1 if the connection is lost. */
+int migration_remote_wait(struct migration_remote *remote,
+			  unsigned int unanswered);
+/* Sends one and waits for all. Returns 1 = OK, 0 = refused with *error_r, -1 =
+   the connection is lost. */
+int migration_remote_command(struct migration_remote *remote,
+			     const char **error_r, const char *format, ...)
+	ATTR_FORMAT(3, 4);
+
+/* Opens a mailbox by the name that the server gave it, read-only. While it is
+   open commands belong to it. Returns as migration_remote_command(). */
+int migration_remote_examine(struct migration_remote *remote, const char *name,
+			     bool condstore, const char **error_r);
+void migration_remote_close(struct migration_remote *remote);
+
+/* The value of a name in a FETCH or STATUS list, or NULL. */
+const struct imap_arg *migration_remote_get_value(const struct imap_arg *list,
+						  const char *name);
+/* Returns TRUE if the list has the number. */
+bool migration_remote_get_number(const struct imap_arg *list, const char *name,
+				 uint64_t *number_r);
+
+#endif
