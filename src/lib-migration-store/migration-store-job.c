@@ -2,7 +2,6 @@
 
 #include "lib.h"
 #include "array.h"
-#include "migration-state.h"
 #include "migration-store-private.h"
 
 /* Records read at once while listing all. */
@@ -133,12 +132,8 @@ void migration_store_due(struct migration_store *store, const char *provider,
 		"AND j.provider = ? AND j.lease_until <= ? "
 		"AND j.credential <> '' "
 		"ORDER BY j.last_login DESC, j.next_sync LIMIT ?");
-	sql_statement_bind_str(stmt, 0,
-			       migration_phase_to_string(
-				       MIGRATION_PHASE_INITIAL));
-	sql_statement_bind_str(stmt, 1,
-			       migration_control_to_string(
-				       MIGRATION_CONTROL_ACTIVE));
+	migration_store_bind_phase(stmt, 0, MIGRATION_PHASE_INITIAL);
+	migration_store_bind_control(stmt, 1, MIGRATION_CONTROL_ACTIVE);
 	sql_statement_bind_int64(stmt, 2, now);
 	sql_statement_bind_str(stmt, 3, provider);
 	sql_statement_bind_int64(stmt, 4, now);
@@ -181,12 +176,8 @@ void migration_store_next_due(struct migration_store *store, time_t now,
 		store->db, "SELECT MIN(next_sync) FROM migration_job "
 			   "WHERE phase = ? AND control = ? AND next_sync > ? "
 			   "AND credential <> ''");
-	sql_statement_bind_str(stmt, 0,
-			       migration_phase_to_string(
-				       MIGRATION_PHASE_INITIAL));
-	sql_statement_bind_str(stmt, 1,
-			       migration_control_to_string(
-				       MIGRATION_CONTROL_ACTIVE));
+	migration_store_bind_phase(stmt, 0, MIGRATION_PHASE_INITIAL);
+	migration_store_bind_control(stmt, 1, MIGRATION_CONTROL_ACTIVE);
 	sql_statement_bind_int64(stmt, 2, now);
 	sql_statement_query(&stmt, store_time_result, req);
 }
@@ -194,12 +185,8 @@ void migration_store_next_due(struct migration_store *store, time_t now,
 /* The two values that migration_state_may_sync() does not want. */
 static void store_bind_may_sync(struct sql_statement *stmt, unsigned int idx)
 {
-	sql_statement_bind_str(stmt, idx,
-			       migration_control_to_string(
-				       MIGRATION_CONTROL_PAUSED));
-	sql_statement_bind_str(stmt, idx + 1,
-			       migration_phase_to_string(
-				       MIGRATION_PHASE_FINISHED));
+	migration_store_bind_control(stmt, idx, MIGRATION_CONTROL_PAUSED);
+	migration_store_bind_phase(stmt, idx + 1, MIGRATION_PHASE_FINISHED);
 }
 
 void migration_store_lease(struct migration_store *store,
@@ -221,10 +208,8 @@ void migration_store_lease(struct migration_store *store,
 	sql_statement_bind_int64(stmt, 1, until);
 	sql_statement_bind_str(stmt, 2, record->username);
 	sql_statement_bind_int64(stmt, 3, now);
-	sql_statement_bind_str(stmt, 4,
-			       migration_phase_to_string(record->phase));
-	sql_statement_bind_str(stmt, 5,
-			       migration_control_to_string(record->control));
+	migration_store_bind_phase(stmt, 4, record->phase);
+	migration_store_bind_control(stmt, 5, record->control);
 	sql_statement_bind_str(stmt, 6, record->credential);
 	store_bind_may_sync(stmt, 7);
 	migration_store_write_decide(write, &stmt);
@@ -277,10 +262,8 @@ void migration_store_hold(struct migration_store *store,
 	sql_statement_bind_int64(stmt, 1, record->lease_until);
 	sql_statement_bind_str(stmt, 2, record->username);
 	sql_statement_bind_str(stmt, 3, record->lease_owner);
-	sql_statement_bind_str(stmt, 4,
-			       migration_phase_to_string(record->phase));
-	sql_statement_bind_str(stmt, 5,
-			       migration_control_to_string(record->control));
+	migration_store_bind_phase(stmt, 4, record->phase);
+	migration_store_bind_control(stmt, 5, record->control);
 	migration_store_write_decide(write, &stmt);
 	migration_store_write_commit(&write);
 }
@@ -309,12 +292,9 @@ void migration_store_finish_sync(
 		"lease_until = 0 "
 		"WHERE username = ? AND lease_owner = ? AND phase = ? "
 		"AND control = ? AND finish_wanted = ? AND credential = ?");
-	sql_statement_bind_str(stmt, 0,
-			       migration_phase_to_string(record->phase));
-	sql_statement_bind_str(stmt, 1,
-			       migration_control_to_string(record->control));
-	sql_statement_bind_str(stmt, 2,
-			       migration_reason_to_string(record->reason));
+	migration_store_bind_phase(stmt, 0, record->phase);
+	migration_store_bind_control(stmt, 1, record->control);
+	migration_store_bind_reason(stmt, 2, record->reason);
 	sql_statement_bind_int64(stmt, 3, record->attempts);
 	sql_statement_bind_str(stmt, 4, record->error);
 	sql_statement_bind_int64(stmt, 5, record->last_sync);
@@ -327,10 +307,8 @@ void migration_store_finish_sync(
 	sql_statement_bind_int64(stmt, 12, record->following_since);
 	sql_statement_bind_str(stmt, 13, record->username);
 	sql_statement_bind_str(stmt, 14, owner);
-	sql_statement_bind_str(stmt, 15,
-			       migration_phase_to_string(before->phase));
-	sql_statement_bind_str(stmt, 16,
-			       migration_control_to_string(before->control));
+	migration_store_bind_phase(stmt, 15, before->phase);
+	migration_store_bind_control(stmt, 16, before->control);
 	sql_statement_bind_int64(stmt, 17, before->finish_wanted ? 1 : 0);
 	sql_statement_bind_str(stmt, 18, before->credential);
 	migration_store_write_decide(write, &stmt);
@@ -372,9 +350,7 @@ void migration_store_set_login(struct migration_store *store,
 			   "AND login <> 'local'");
 	sql_statement_bind_str(stmt, 0, login);
 	sql_statement_bind_str(stmt, 1, provider);
-	sql_statement_bind_str(stmt, 2,
-			       migration_phase_to_string(
-				       MIGRATION_PHASE_INITIAL));
+	migration_store_bind_phase(stmt, 2, MIGRATION_PHASE_INITIAL);
 	sql_statement_bind_str(stmt, 3, login);
 	migration_store_write_add(write, &stmt);
 	migration_store_write_commit(&write);

@@ -4,6 +4,7 @@
 /* For the files of this folder only. */
 
 #include "sql-api.h"
+#include "migration-state.h"
 #include "migration-store.h"
 
 struct migration_store {
@@ -43,6 +44,14 @@ void migration_store_write_add(struct migration_store_write *write,
 void migration_store_write_decide(struct migration_store_write *write,
 				  struct sql_statement **stmt);
 void migration_store_write_commit(struct migration_store_write **write);
+
+/* By their names, as the columns have them. */
+void migration_store_bind_phase(struct sql_statement *stmt, unsigned int idx,
+				enum migration_phase phase);
+void migration_store_bind_control(struct sql_statement *stmt, unsigned int idx,
+				  enum migration_control control);
+void migration_store_bind_reason(struct sql_statement *stmt, unsigned int idx,
+				 enum migration_reason reason);
 
 /* Adds the changed rows of migration_mailbox, NULL = none, if record's
    lease_owner holds the lease: must come before a statement that gives the

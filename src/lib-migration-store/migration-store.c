@@ -3,7 +3,6 @@
 #include "lib.h"
 #include "module-dir.h"
 #include "migration-common.h"
-#include "migration-state.h"
 #include "migration-store-private.h"
 
 #include <fcntl.h>
@@ -133,6 +132,24 @@ void migration_store_write_commit(struct migration_store_write **_write)
 	write->committing = FALSE;
 	if (write->committed)
 		store_write_finish(write);
+}
+
+void migration_store_bind_phase(struct sql_statement *stmt, unsigned int idx,
+				enum migration_phase phase)
+{
+	sql_statement_bind_str(stmt, idx, migration_phase_to_string(phase));
+}
+
+void migration_store_bind_control(struct sql_statement *stmt, unsigned int idx,
+				  enum migration_control control)
+{
+	sql_statement_bind_str(stmt, idx, migration_control_to_string(control));
+}
+
+void migration_store_bind_reason(struct sql_statement *stmt, unsigned int idx,
+				 enum migration_reason reason)
+{
+	sql_statement_bind_str(stmt, idx, migration_reason_to_string(reason));
 }
 
 static int
