@@ -109,8 +109,8 @@ show_next_waiting(const struct migration_record *record, time_t now,
 			       unixdate2str(record->next_sync), sync);
 }
 
-/* One sentence: what happens next, or what the administrator can do. */
-static const char *show_next(const struct migration_record *record, time_t now)
+static const char *
+show_next_state(const struct migration_record *record, time_t now)
 {
 	const char *sync = t_strdup_printf("doveadm migration sync -u %s",
 					   record->username);
@@ -123,8 +123,12 @@ static const char *show_next(const struct migration_record *record, time_t now)
 			return "the switch: logins are held until the last "
 			       "changes are here";
 		}
-		return t_strdup_printf("mail is being copied by %s",
-				       record->lease_owner);
+		return t_strdup_printf(
+			"%s by %s",
+			record->phase == MIGRATION_PHASE_INITIAL ?
+				"mail is being copied" :
+				"what has changed at the provider is fetched",
+			record->lease_owner);
 	case MIGRATION_STATE_RETRYING:
 		return show_next_waiting(record, now, "the next try", sync);
 	case MIGRATION_STATE_PAUSED:
@@ -134,13 +138,30 @@ static const char *show_next(const struct migration_record *record, time_t now)
 	case MIGRATION_STATE_BLOCKED:
 		return show_next_blocked(record, sync);
 	case MIGRATION_STATE_FOLLOWING:
-		return "the first full sync is done; this version does not "
-		       "follow later changes at the provider";
+		return show_next_waiting(record, now,
+					 record->finish_wanted ?
+						 "the last sync" :
+						 "the next sync",
+					 sync);
 	case MIGRATION_STATE_FINISHED:
 		return "nothing: the migration is over and the stored "
 		       "password destroyed";
 	}
 	i_unreached();
+}
+
+/* One sentence: what happens next, or what the administrator can do. */
+static const char *show_next(const struct migration_record *record, time_t now)
+{
+	const char *next = show_next_state(record, now);
+
+	if (record->phase != MIGRATION_PHASE_FOLLOWING ||
+	    !record->finish_wanted)
+		return next;
+	return t_strdup_printf("%s. The migration ends after that sync; at "
+			       "once and without it: doveadm migration finish "
+			       "-u %s",
+			       next, record->username);
 }
 
 /* When it will be finished, as far as that is known. */
@@ -156,9 +177,11 @@ static void show_finish(const struct migration_settings *set,
 		migration_settings_get_finish(set, provider, &finish);
 		finish_time = migration_state_finish_time(record, &finish);
 	}
-	if (record->finish_wanted)
-		doveadm_print("after the first full sync");
-	else
+	if (record->finish_wanted) {
+		doveadm_print(record->phase == MIGRATION_PHASE_INITIAL ?
+				      "after the first full sync" :
+				      "after one last sync");
+	} else
 		doveadm_migration_cmd_print_time(finish_time);
 }
 

@@ -112,26 +112,44 @@ void migration_store_scrub(struct migration_store *store)
 		  store);
 }
 
+#define FINISH_DUE(also) \
+	"SELECT " MIGRATION_RECORD_COLUMNS " FROM migration_job j " \
+	"JOIN migration_account a ON a.username = j.username " \
+	"WHERE j.provider = ? AND j.phase = ? AND j.control = ? " \
+	"AND j.following_since <= ? AND j.lease_until <= ?" also " LIMIT ?"
+
+static struct sql_statement *
+store_finish_statement(struct migration_store *store, const char *sql,
+		       enum migration_control control, const char *provider,
+		       time_t before, time_t now, unsigned int limit)
+{
+	struct sql_statement *stmt;
+
+	stmt = sql_statement_init(store->db, sql);
+	sql_statement_bind_str(stmt, 0, provider);
+	migration_store_bind_phase(stmt, 1, MIGRATION_PHASE_FOLLOWING);
+	migration_store_bind_control(stmt, 2, control);
+	sql_statement_bind_int64(stmt, 3, before);
+	sql_statement_bind_int64(stmt, 4, now);
+	sql_statement_bind_int64(stmt, 5, limit);
+	return stmt;
+}
+
 void migration_store_finish_due(struct migration_store *store,
 				const char *provider, time_t before, time_t now,
 				unsigned int limit,
 				migration_store_record_callback_t *callback,
 				void *context)
 {
-	struct sql_statement *stmt;
+	struct sql_statement *active, *blocked;
 
-	stmt = sql_statement_init(
-		store->db,
-		"SELECT " MIGRATION_RECORD_COLUMNS " FROM migration_job j "
-		"JOIN migration_account a ON a.username = j.username "
-		"WHERE j.provider = ? AND j.phase = ? AND j.control IN (?, ?) "
-		"AND j.following_since <= ? AND j.lease_until <= ? LIMIT ?");
-	sql_statement_bind_str(stmt, 0, provider);
-	migration_store_bind_phase(stmt, 1, MIGRATION_PHASE_FOLLOWING);
-	migration_store_bind_control(stmt, 2, MIGRATION_CONTROL_ACTIVE);
-	migration_store_bind_control(stmt, 3, MIGRATION_CONTROL_BLOCKED);
-	sql_statement_bind_int64(stmt, 4, before);
-	sql_statement_bind_int64(stmt, 5, now);
-	sql_statement_bind_int64(stmt, 6, limit);
-	migration_store_query_records(store, &stmt, callback, context);
+	active = store_finish_statement(store,
+					FINISH_DUE(" AND j.finish_wanted = 0"),
+					MIGRATION_CONTROL_ACTIVE, provider,
+					before, now, limit);
+	blocked = store_finish_statement(store, FINISH_DUE(""),
+					 MIGRATION_CONTROL_BLOCKED, provider,
+					 before, now, limit);
+	migration_store_query_records(store, &active, &blocked, limit, callback,
+				      context);
 }

@@ -78,10 +78,14 @@ void migration_store_delete_mailboxes(struct migration_store_write *write,
 int migration_store_read_record(struct sql_result *result,
 				struct migration_record *record_r,
 				const char **error_r);
-/* Runs a statement that selects MIGRATION_RECORD_COLUMNS; all rows are read
-   before the first callback. */
+/* Runs two statements, each of which selects up to limit rows of
+   MIGRATION_RECORD_COLUMNS; the second only if the first found fewer, and both
+   together give no more. All rows of a statement are read before the first
+   callback. */
 void migration_store_query_records(struct migration_store *store,
-				   struct sql_statement **stmt,
+				   struct sql_statement **first,
+				   struct sql_statement **then,
+				   unsigned int limit,
 				   migration_store_record_callback_t *callback,
 				   void *context);
 

@@ -136,11 +136,23 @@ static const char *const schema_step_4[] = {
 	NULL
 };
 
+/* Who has had the first full sync is synced again and again, and once more
+   before the end. */
+static const char *const schema_step_5[] = {
+	/* the most overdue without sorting */
+	"CREATE INDEX migration_job_overdue"
+	" ON migration_job (provider, phase, control, next_sync)",
+	/* who waits for the last sync is not looked at again and again */
+	"DROP INDEX migration_job_finish",
+	"CREATE INDEX migration_job_finish ON migration_job"
+	" (provider, phase, control, finish_wanted, following_since)",
+
+	NULL
+};
+
 static const char *const *const schema_steps[] = {
-	schema_step_1,
-	schema_step_2,
-	schema_step_3,
-	schema_step_4,
+	schema_step_1, schema_step_2, schema_step_3,
+	schema_step_4, schema_step_5,
 };
 
 struct store_open {

@@ -105,8 +105,10 @@ void migration_store_renew(struct migration_store *store,
 			   const struct migration_adoption *adoption,
 			   migration_store_callback_t *callback, void *context);
 
-/* Calls back once for each record of the provider that could run now, most
-   urgent first, at most limit of them, then with NULL. */
+/* Calls back once for each record of the provider that could run now, at most
+   limit of them, then with NULL. First those of phase initial, whoever logged
+   in last in front; then those that are followed, the most overdue in front.
+   A callback may be followed by another look into the database. */
 void migration_store_due(struct migration_store *store, const char *provider,
 			 time_t now, unsigned int limit,
 			 migration_store_record_callback_t *callback,
@@ -185,6 +187,13 @@ void migration_store_drop_leases(struct migration_store *store,
 				 const char *owner,
 				 migration_store_callback_t *callback,
 				 void *context);
+/* The interval may have been configured otherwise: whoever is followed and
+   would be synced later than that is synced within it, spread over it. What
+   waits after a failure is left alone. ret is 1 or -1. */
+void migration_store_set_interval(struct migration_store *store, time_t now,
+				  unsigned int interval_secs,
+				  migration_store_callback_t *callback,
+				  void *context);
 /* What logins get in phase initial has been configured otherwise: writes it
    into the unfinished records of the provider, by the rule of
    migration_login_renew(). ret is 1 or -1. */

@@ -65,8 +65,8 @@ struct migration_record {
 	/* What failed last and what happens next, for people; may be empty. */
 	const char *error;
 
-	/* An administrator wants it finished as soon as the first full sync is
-	   done. */
+	/* Somebody wants it finished as soon as the first full sync, or in
+	   phase following a last one, is done. */
 	bool finish_wanted;
 
 	/* UNIX timestamps, 0 = never */

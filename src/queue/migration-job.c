@@ -4,6 +4,7 @@
 #include "array.h"
 #include "ioloop.h"
 #include "randgen.h"
+#include "str.h"
 #include "time-util.h"
 #include "migration-common.h"
 #include "migration-limits.h"
@@ -23,6 +24,8 @@ struct migration_job {
 	struct migration_job_settings set;
 	struct event *event;
 	struct migration_record *record;
+	/* what the end of the sync has made of it */
+	struct migration_record *ended;
 
 	migration_job_callback_t *callback;
 	void *context;
@@ -178,9 +181,33 @@ static const char *job_switch_text(const struct migration_job *job)
 			       job_msecs_since(&job->hold_started) / 100 % 10);
 }
 
-static void
-job_log_result(struct migration_job *job, const struct migration_record *record)
+/* "First full sync done: 5 messages, 700 bytes; ..." */
+static const char *job_done_text(const struct migration_job *job)
 {
+	const struct migration_record *record = job->ended;
+	bool first = job->record->phase == MIGRATION_PHASE_INITIAL;
+	bool finished = record->phase == MIGRATION_PHASE_FINISHED;
+	string_t *str = t_str_new(128);
+
+	str_printfa(str, "%s done: %u messages, %" PRIu64 " bytes",
+		    first    ? "First full sync" :
+		    finished ? "Last sync" :
+			       "Sync",
+		    record->messages_done, record->bytes_done);
+	if (first) {
+		str_printfa(str, "; logins are local from now on%s",
+			    job_switch_text(job));
+	}
+	if (finished) {
+		str_append(str, "; the migration is finished, the stored "
+				"password destroyed");
+	}
+	return str_c(str);
+}
+
+static void job_log_result(struct migration_job *job)
+{
+	const struct migration_record *record = job->ended;
 	struct event_passthrough *e =
 		event_create_passthrough(job->event)
 			->set_name("migration_sync_finished")
@@ -191,11 +218,7 @@ job_log_result(struct migration_job *job, const struct migration_record *record)
 
 	switch (job->outcome) {
 	case MIGRATION_OUTCOME_DONE:
-		e_info(e->event(),
-		       "First full sync done: %u messages, "
-		       "%" PRIu64 " bytes; logins are local from now on%s",
-		       record->messages_done, record->bytes_done,
-		       job_switch_text(job));
+		e_info(e->event(), "%s", job_done_text(job));
 		break;
 	case MIGRATION_OUTCOME_TEMPORARY:
 		e_warning(e->event(),
@@ -236,6 +259,7 @@ static void job_result_written(int ret, const char *error, void *context)
 		job_result_look(job);
 		return;
 	}
+	job_log_result(job);
 	if (ret < 0) {
 		e_error(job->event,
 			"Cannot write how the sync ended: %s - it "
@@ -291,9 +315,10 @@ static void job_result_looked_up(enum migration_store_found found,
 				 MIGRATION_MAX_ERROR_BYTES);
 	result.retry_after_secs = job->retry_after_secs;
 	result.progressed = job->record->messages_done > job->messages_before;
+	result.finish_was_wanted = job->record->finish_wanted;
 	migration_state_sync_finished(&now, &result, ioloop_time,
-				      &job->set.retry, i_rand());
-	job_log_result(job, &now);
+				      &job->set.timing, i_rand());
+	job->ended = migration_record_dup(job->pool, &now);
 	migration_job_progress_take_changes(job->progress, &changes);
 	migration_store_finish_sync(job->set.store, record, &now,
 				    job->set.owner, &changes,
@@ -507,11 +532,12 @@ static const struct migration_worker_callbacks job_worker_callbacks = {
 
 static void job_pull(struct migration_job *job)
 {
+	bool initial = job->record->phase == MIGRATION_PHASE_INITIAL;
 	bool proxied = strcmp(job->record->login, "proxy") == 0;
 	bool local = strcmp(job->record->login, "local") == 0;
 	const struct migration_worker_order order = {
-		.inbox_first = job->pulls == 0,
-		.compare = !local && (!proxied || job->switching),
+		.inbox_first = initial && job->pulls == 0,
+		.compare = initial && !local && (!proxied || job->switching),
 	};
 
 	job->pulls++;

@@ -90,7 +90,7 @@ BAD_GLOBALS = {
     "not a time": ("migration_retry_max", "soon"),
     "public key unreadable": ("migration_public_key_file", "/no/such.pem"),
     "private key unreadable": ("migration_private_key_file", "/no/such.pem"),
-    "interval": ("migration_interval", "2 hours"),
+    "interval": ("migration_interval", "0"),
     "quota": ("migration_quota", "enforce"),
     "unknown": ("migration_colour", "blue"),
 }
@@ -147,6 +147,7 @@ def test_defaults_are_shown(base):
                     "migration_login_line = 1000",
                     "migration_breaker_failures = 5",
                     "migration_breaker_time = 30 secs",
+                    "migration_interval = 1 hours",
                     "max_logins = 20", "max_connections = 5"):
         assert setting in shown
     assert "service migration {" in shown

@@ -103,6 +103,63 @@ static void test_migration_store_due_order(void)
 	test_end();
 }
 
+/* Who has nothing here comes before those who have nearly everything. */
+static void test_migration_store_due_following(void)
+{
+	static const struct {
+		unsigned int limit;
+		const char *names;
+	} tests[] = {
+		{ 10, "new2 new1 old3 old1 old2" },
+		{ 5, "new2 new1 old3 old1 old2" },
+		{ 4, "new2 new1 old3 old1" },
+		{ 3, "new2 new1 old3" },
+		{ 2, "new2 new1" },
+		{ 1, "new2" },
+	};
+	struct migration_store *store;
+	unsigned int i;
+
+	test_begin("migration store due: phase following");
+	store = test_store_open();
+	/* the most overdue; when they logged in does not matter */
+	test_store_job_add(store, "old1", "phase = 'following', "
+			   "next_sync = 20, last_login = 900");
+	test_store_job_add(store, "old2", "phase = 'following', "
+			   "next_sync = 30, last_login = 901");
+	test_store_job_add(store, "old3", "phase = 'following', "
+			   "next_sync = 10, last_login = 1");
+	test_assert_strcmp(test_due(store, "oldhost", NOW, 10),
+			   "old3 old1 old2");
+	test_assert_strcmp(test_due(store, "oldhost", NOW, 2), "old3 old1");
+	test_assert_strcmp(test_due(store, "oldhost", 15, 10), "old3");
+	test_store_job_add(store, "new1", "next_sync = 90, last_login = 2");
+	test_store_job_add(store, "new2", "next_sync = 95, last_login = 3");
+	for (i = 0; i < N_ELEMENTS(tests); i++) {
+		test_assert_strcmp_idx(test_due(store, "oldhost", NOW,
+						tests[i].limit),
+				       tests[i].names, i);
+	}
+	/* a bad row is nobody's turn */
+	test_store_job_set(store, "new1", "reason = 'nonsense'");
+	test_expect_errors(1);
+	test_assert_strcmp(test_due(store, "oldhost", NOW, 3), "new2 old3");
+	test_expect_no_more_errors();
+	/* not by the grace of the indexes, which find them without sorting */
+	test_assert(strstr(test_store_value(store,
+		"SELECT sql FROM sqlite_master "
+		"WHERE name = 'migration_job_overdue'"),
+		"(provider, phase, control, next_sync)") != NULL);
+	test_store_exec(store, "DROP INDEX migration_job_overdue");
+	test_store_exec(store, "DROP INDEX migration_job_turn");
+	test_store_job_set(store, "new1", "reason = ''");
+	test_assert_strcmp(test_due(store, "oldhost", NOW, 10),
+			   "new2 new1 old3 old1 old2");
+	migration_store_deinit(&store);
+	test_tmp_remove();
+	test_end();
+}
+
 /* The query and the pure rule say the same. */
 static void test_migration_store_due_rule(void)
 {
@@ -119,7 +176,15 @@ static void test_migration_store_due_rule(void)
 		{ "control = 'paused'", FALSE },
 		{ "control = 'blocked', reason = 'password'", FALSE },
 		{ "control = 'blocked', reason = 'local'", FALSE },
-		{ "phase = 'following'", FALSE },
+		{ "phase = 'following', next_sync = 0", TRUE },
+		{ "phase = 'following', next_sync = 1700000000", TRUE },
+		{ "phase = 'following', next_sync = 1700000001", FALSE },
+		{ "phase = 'following', lease_until = 1700000001, "
+		  "lease_owner = 'x'", FALSE },
+		{ "phase = 'following', credential = ''", FALSE },
+		{ "phase = 'following', control = 'paused'", FALSE },
+		{ "phase = 'following', control = 'blocked'", FALSE },
+		{ "phase = 'following', finish_wanted = 1", TRUE },
 		{ "phase = 'finished'", FALSE },
 		{ "attempts = 100", TRUE },
 	};
@@ -247,7 +312,10 @@ static void test_migration_store_next_due(void)
 		{ "next_sync = 1700000001, credential = ''", 0 },
 		{ "next_sync = 1700000001, control = 'paused'", 0 },
 		{ "next_sync = 1700000001, control = 'blocked'", 0 },
-		{ "next_sync = 1700000001, phase = 'following'", 0 },
+		{ "next_sync = 1700000001, phase = 'following'", NOW + 1 },
+		{ "next_sync = 1700000000, phase = 'following'", 0 },
+		{ "next_sync = 1700000001, phase = 'following', "
+		  "control = 'paused'", 0 },
 		{ "next_sync = 1700000001, phase = 'finished'", 0 },
 	};
 	struct migration_store *store;
@@ -276,6 +344,12 @@ static void test_migration_store_next_due(void)
 	test_store_job_add(store, "a", "next_sync = 1700000300");
 	test_store_job_add(store, "b", "next_sync = 1700000200, provider = 'q'");
 	test_store_job_add(store, "c", "next_sync = 5");
+	test_assert(test_next_due(store, NOW) == NOW + 200);
+	/* whichever phase it is in */
+	test_store_job_set(store, "b", "phase = 'following'");
+	test_assert(test_next_due(store, NOW) == NOW + 200);
+	test_store_job_set(store, "a", "phase = 'following'");
+	test_store_job_set(store, "b", "phase = 'initial'");
 	test_assert(test_next_due(store, NOW) == NOW + 200);
 	test_assert(test_next_due(store, NOW + 200) == NOW + 300);
 	test_assert(test_next_due(store, NOW + 300) == 0);
@@ -423,6 +497,7 @@ int main(void)
 {
 	static void (*const test_functions[])(void) = {
 		test_migration_store_due_order,
+		test_migration_store_due_following,
 		test_migration_store_due_rule,
 		test_migration_store_due_unreadable,
 		test_migration_store_due_callback,

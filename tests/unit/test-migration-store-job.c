@@ -216,14 +216,16 @@ static void
 test_end_sync(struct migration_record *record, enum migration_outcome outcome,
 	      const char *error, time_t now)
 {
-	static const struct migration_retry_settings retry_set = { 60, 600 };
+	static const struct migration_timing_settings timing_set = {
+		60, 600, 3600
+	};
 	const struct migration_sync_result result = {
 		.outcome = outcome,
 		.credential_current = TRUE,
 		.error = error,
 	};
 
-	migration_state_sync_finished(record, &result, now, &retry_set, 0);
+	migration_state_sync_finished(record, &result, now, &timing_set, 0);
 }
 
 static void test_migration_store_finish_sync(void)
@@ -252,7 +254,7 @@ static void test_migration_store_finish_sync(void)
 	record = test_store_record(store, USER);
 	test_assert(record.phase == MIGRATION_PHASE_FOLLOWING);
 	test_assert(record.control == MIGRATION_CONTROL_ACTIVE);
-	test_assert(record.last_sync == NOW + 5 && record.next_sync == 0);
+	test_assert(record.last_sync == NOW + 5 && record.next_sync == NOW + 5 + 3600);
 	test_assert(record.following_since == NOW + 5);
 	test_assert(record.messages_done == 10 &&
 		    record.messages_total == 10 &&
@@ -453,6 +455,53 @@ static void test_migration_store_set_login(void)
 	test_end();
 }
 
+static void test_migration_store_set_interval(void)
+{
+	static const struct {
+		const char *set;
+		time_t next_sync;
+	} tests[] = {
+		{ "phase = 'following', next_sync = 1700000000", NOW },
+		{ "phase = 'following', next_sync = 1700000600", NOW + 600 },
+		/* brought forward, each to a time of its own */
+		{ "phase = 'following', next_sync = 1700000601", NOW + 201 },
+		{ "phase = 'following', next_sync = 1700000950", NOW + 550 },
+		{ "phase = 'following', next_sync = 1700003600", NOW + 200 },
+		{ "phase = 'following', next_sync = 1700003600, "
+		  "finish_wanted = 1", NOW + 200 },
+		/* a provider that asked for it is left alone */
+		{ "phase = 'following', next_sync = 1700003600, attempts = 1",
+		  NOW + 3600 },
+		{ "phase = 'following', next_sync = 1700003600, "
+		  "control = 'blocked'", NOW + 3600 },
+		{ "phase = 'following', next_sync = 1700003600, "
+		  "control = 'paused'", NOW + 3600 },
+		{ "next_sync = 1700003600", NOW + 3600 },
+		{ "phase = 'finished', next_sync = 1700003600", NOW + 3600 },
+	};
+	struct migration_store *store;
+	struct migration_record record;
+	unsigned int i;
+	int ret;
+
+	test_begin("migration store set interval");
+	store = test_store_open();
+	for (i = 0; i < N_ELEMENTS(tests); i++) {
+		test_store_job_add(store, "user", tests[i].set);
+		/* NOW is 200 secs after a multiple of 600 */
+		TEST_STORE(&ret, migration_store_set_interval, store,
+			   (time_t)NOW, 600);
+		test_assert_idx(ret == 1, i);
+		record = test_store_record(store, USER);
+		test_assert_cmp_idx(record.next_sync, ==, tests[i].next_sync,
+				    i);
+		test_store_exec(store, "DELETE FROM migration_account");
+	}
+	migration_store_deinit(&store);
+	test_tmp_remove();
+	test_end();
+}
+
 /* Each of them answers once and says why. */
 static void test_migration_store_job_errors(void)
 {
@@ -494,6 +543,7 @@ int main(void)
 		test_migration_store_lease_may_sync,
 		test_migration_store_drop_leases,
 		test_migration_store_set_login,
+		test_migration_store_set_interval,
 		test_migration_store_job_errors,
 		NULL
 	};
