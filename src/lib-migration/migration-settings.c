@@ -313,13 +313,6 @@ static bool check_settings_not_yet(const struct migration_settings *set,
 	return check_not_yet("", "migration_db_driver",
 			     strcmp(set->migration_db_driver, "sqlite") == 0,
 			     error_r) &&
-	       check_not_yet("", "migration_quota",
-			     strcmp(set->migration_quota, "ignore") == 0,
-			     error_r) &&
-	       check_not_yet("", "migration_remote_deletes",
-			     strcmp(set->migration_remote_deletes, "follow") ==
-				     0,
-			     error_r) &&
 	       check_not_yet("", "migration_account_lookup",
 			     *set->migration_account_lookup == '\0', error_r) &&
 	       check_not_yet("", "migration_account_create",

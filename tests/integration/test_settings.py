@@ -91,7 +91,8 @@ BAD_GLOBALS = {
     "public key unreadable": ("migration_public_key_file", "/no/such.pem"),
     "private key unreadable": ("migration_private_key_file", "/no/such.pem"),
     "interval": ("migration_interval", "0"),
-    "quota": ("migration_quota", "enforce"),
+    "quota": ("migration_quota", "half"),
+    "remote deletes": ("migration_remote_deletes", "sometimes"),
     "unknown": ("migration_colour", "blue"),
 }
 
@@ -148,6 +149,8 @@ def test_defaults_are_shown(base):
                     "migration_breaker_failures = 5",
                     "migration_breaker_time = 30 secs",
                     "migration_interval = 1 hours",
+                    "migration_quota = ignore",
+                    "migration_remote_deletes = follow",
                     "max_logins = 20", "max_connections = 5"):
         assert setting in shown
     assert "service migration {" in shown
