@@ -47,7 +47,7 @@ static void adopt_record(struct migration_store_write *write,
 		"DELETE FROM migration_job WHERE username = ?");
 	sql_statement_bind_str(stmt, 0, adoption->username);
 	migration_store_write_add(write, &stmt);
-	migration_store_delete_mailboxes(write, adoption->username);
+	migration_store_delete_details(write, adoption->username);
 
 	stmt = sql_statement_init(
 		write->store->db,

@@ -75,7 +75,7 @@ void migration_store_delete(struct migration_store *store, const char *username,
 	struct migration_store_write *write;
 
 	write = migration_store_write_begin(store, callback, context);
-	migration_store_delete_mailboxes(write, username);
+	migration_store_delete_details(write, username);
 	store_delete_from(write, "DELETE FROM migration_job WHERE username = ?",
 			  username, !with_account);
 	if (with_account) {

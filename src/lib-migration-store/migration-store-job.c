@@ -95,6 +95,7 @@ void migration_store_finish_sync(
 	struct migration_store *store, const struct migration_record *before,
 	const struct migration_record *record, const char *owner,
 	const struct migration_mailbox_changes *changes,
+	const struct migration_note_list *notes,
 	migration_store_callback_t *callback, void *context)
 {
 	struct migration_record leased = *record;
@@ -105,13 +106,16 @@ void migration_store_finish_sync(
 	/* what has been finished has no owner any longer */
 	leased.lease_owner = owner;
 	migration_store_write_mailboxes(write, &leased, changes);
+	if (notes != NULL && (notes->count > 0 || before->notes > 0))
+		migration_store_write_notes(write, &leased, notes);
 	stmt = sql_statement_init(
 		store->db,
 		"UPDATE migration_job SET phase = ?, control = ?, "
 		"reason = ?, attempts = ?, error = ?, last_sync = ?, "
 		"next_sync = ?, messages_done = ?, messages_total = ?, "
 		"bytes_done = ?, credential = ?, finish_wanted = ?, "
-		"following_since = ?, hold_until = 0, lease_owner = '', "
+		"following_since = ?, notes = ?, hold_until = 0, "
+		"lease_owner = '', "
 		"lease_until = 0 "
 		"WHERE username = ? AND lease_owner = ? AND phase = ? "
 		"AND control = ? AND finish_wanted = ? AND credential = ?");
@@ -128,12 +132,13 @@ void migration_store_finish_sync(
 	sql_statement_bind_str(stmt, 10, record->credential);
 	sql_statement_bind_int64(stmt, 11, record->finish_wanted ? 1 : 0);
 	sql_statement_bind_int64(stmt, 12, record->following_since);
-	sql_statement_bind_str(stmt, 13, record->username);
-	sql_statement_bind_str(stmt, 14, owner);
-	migration_store_bind_phase(stmt, 15, before->phase);
-	migration_store_bind_control(stmt, 16, before->control);
-	sql_statement_bind_int64(stmt, 17, before->finish_wanted ? 1 : 0);
-	sql_statement_bind_str(stmt, 18, before->credential);
+	sql_statement_bind_int64(stmt, 13, record->notes);
+	sql_statement_bind_str(stmt, 14, record->username);
+	sql_statement_bind_str(stmt, 15, owner);
+	migration_store_bind_phase(stmt, 16, before->phase);
+	migration_store_bind_control(stmt, 17, before->control);
+	sql_statement_bind_int64(stmt, 18, before->finish_wanted ? 1 : 0);
+	sql_statement_bind_str(stmt, 19, before->credential);
 	migration_store_write_decide(write, &stmt);
 	migration_store_write_commit(&write);
 	if (*record->credential == '\0')

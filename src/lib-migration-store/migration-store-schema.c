@@ -150,9 +150,25 @@ static const char *const schema_step_5[] = {
 	NULL
 };
 
+/* What a sync could not bring. earlier: of the sync before, while the rows of a
+   new one are written. */
+static const char *const schema_step_6[] = {
+	"CREATE TABLE migration_note ("
+	" username VARCHAR(320) NOT NULL,"
+	" mailbox VARCHAR(440) NOT NULL,"
+	" uid BIGINT NOT NULL,"
+	" earlier INTEGER NOT NULL DEFAULT 0,"
+	" text VARCHAR(1000) NOT NULL,"
+	" since BIGINT NOT NULL,"
+	" PRIMARY KEY (username, mailbox, uid, earlier))",
+	"ALTER TABLE migration_job ADD COLUMN notes INTEGER NOT NULL DEFAULT 0",
+
+	NULL
+};
+
 static const char *const *const schema_steps[] = {
 	schema_step_1, schema_step_2, schema_step_3,
-	schema_step_4, schema_step_5,
+	schema_step_4, schema_step_5, schema_step_6,
 };
 
 struct store_open {

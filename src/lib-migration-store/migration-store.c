@@ -152,6 +152,32 @@ void migration_store_bind_reason(struct sql_statement *stmt, unsigned int idx,
 	sql_statement_bind_str(stmt, idx, migration_reason_to_string(reason));
 }
 
+unsigned int
+migration_store_bind_lease(struct sql_statement *stmt, unsigned int idx,
+			   const struct migration_record *record)
+{
+	sql_statement_bind_str(stmt, idx, record->username);
+	sql_statement_bind_str(stmt, idx + 1, record->lease_owner);
+	return idx + 2;
+}
+
+void migration_store_delete_details(struct migration_store_write *write,
+				    const char *username)
+{
+	static const char *const sql[] = {
+		"DELETE FROM migration_mailbox WHERE username = ?",
+		"DELETE FROM migration_note WHERE username = ?",
+	};
+	struct sql_statement *stmt;
+	unsigned int i;
+
+	for (i = 0; i < N_ELEMENTS(sql); i++) {
+		stmt = sql_statement_init(write->store->db, sql[i]);
+		sql_statement_bind_str(stmt, 0, username);
+		migration_store_write_add(write, &stmt);
+	}
+}
+
 static int
 row_get_number(struct sql_result *result, unsigned int idx, uint64_t *num_r)
 {
@@ -185,10 +211,11 @@ int migration_store_read_record(struct sql_result *result,
 		FINISH_WANTED,
 		FOLLOWING_SINCE,
 		HOLD_UNTIL,
+		NOTES,
 		NUMBER_COUNT
 	};
 	static const unsigned int number_columns[NUMBER_COUNT] = {
-		11, 13, 14, 15, 16, 17, 18, 19, 21, 23, 24, 25
+		11, 13, 14, 15, 16, 17, 18, 19, 21, 23, 24, 25, 26
 	};
 	uint64_t numbers[NUMBER_COUNT];
 	unsigned int i;
@@ -237,6 +264,7 @@ int migration_store_read_record(struct sql_result *result,
 	record_r->finish_wanted = numbers[FINISH_WANTED] != 0;
 	record_r->following_since = numbers[FOLLOWING_SINCE];
 	record_r->hold_until = numbers[HOLD_UNTIL];
+	record_r->notes = numbers[NOTES];
 	return 0;
 }
 

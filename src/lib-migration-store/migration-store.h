@@ -14,6 +14,7 @@
    row still was what the caller believed. */
 
 #include "migration-mailbox.h"
+#include "migration-note.h"
 #include "migration-record.h"
 
 struct migration_store;
@@ -144,13 +145,15 @@ void migration_store_hold(struct migration_store *store,
 			  time_t hold_until,
 			  migration_store_callback_t *callback, void *context);
 /* Writes the whole state of record as migration_state_sync_finished() made it
-   of before, the record that was looked up, and the mailboxes that have changed
-   (NULL = none); 0 if owner does not hold the lease any longer, or if phase,
+   of before, the record that was looked up, the mailboxes that have changed
+   (NULL = none) and what the sync has noted (NULL = what was noted before
+   stays; else a note that was there before keeps its time); 0 if owner does not hold the lease any longer, or if phase,
    control, a wanted finish or the credential have changed since. */
 void migration_store_finish_sync(
 	struct migration_store *store, const struct migration_record *before,
 	const struct migration_record *record, const char *owner,
 	const struct migration_mailbox_changes *changes,
+	const struct migration_note_list *notes,
 	migration_store_callback_t *callback, void *context);
 
 /* Writes what migration_state_command() or the rule about an end by itself made
@@ -211,6 +214,16 @@ migration_store_mailbox_callback_t(int ret,
 void migration_store_list_mailboxes(
 	struct migration_store *store, const char *username,
 	migration_store_mailbox_callback_t *callback, void *context);
+
+/* What the last sync has noted, by mailbox and UID, then NULL as above. Nothing
+   may be asked of the store from within. */
+typedef void
+migration_store_note_callback_t(int ret, const struct migration_note *note,
+				const char *error, void *context);
+void migration_store_list_notes(struct migration_store *store,
+				const char *username,
+				migration_store_note_callback_t *callback,
+				void *context);
 
 /* All records of the provider (NULL = all) in order of the user name. */
 void migration_store_list(struct migration_store *store, const char *provider,

@@ -87,6 +87,10 @@
    be empty. received: what has come to this worker; waiting: how many of these
    are not saved yet. */
 #define MIGRATION_VERB_PROGRESS "PROGRESS"
+/* NOTE <mailbox> <provider's uid> <text>
+   What this sync could not bring, or did in another way; uid 0 = the mailbox
+   itself. Any number of them before FINISHED. */
+#define MIGRATION_VERB_NOTE "NOTE"
 /* FINISHED <outcome> <messages done> <messages total> <bytes done> <error>
             <retry after secs>
    retry after: what the provider asked for, 0 = nothing. */

@@ -76,6 +76,8 @@ struct migration_record {
 
 	unsigned int messages_done, messages_total;
 	uint64_t bytes_done;
+	/* How much the last sync could not bring, or did in another way. */
+	unsigned int notes;
 
 	/* The switch: until then logins are held. 0 = they are not. */
 	time_t hold_until;

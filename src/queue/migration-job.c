@@ -10,6 +10,7 @@
 #include "migration-limits.h"
 #include "migration-sessions.h"
 #include "migration-store.h"
+#include "migration-job-notes.h"
 #include "migration-job-progress.h"
 #include "migration-worker-connection.h"
 #include "migration-job.h"
@@ -34,6 +35,7 @@ struct migration_job {
 	struct migration_sessions *sessions;
 	struct timeout *to_renew, *to_finished, *to_hold;
 	struct migration_job_progress *progress;
+	struct migration_job_notes *notes;
 	/* when the worker of this moment began, and the how many-th it is */
 	struct timeval pull_started, hold_started;
 	unsigned int pulls, sessions_ended;
@@ -71,6 +73,7 @@ migration_job_create(const struct migration_job_settings *set,
 	job->record->lease_owner = p_strdup(pool, set->owner);
 	job->messages_before = record->messages_done;
 	job->progress = migration_job_progress_init();
+	job->notes = migration_job_notes_init();
 	job->outcome = MIGRATION_OUTCOME_TEMPORARY;
 	job->event = event_create(set->event_parent);
 	event_add_category(job->event, &event_category_migration);
@@ -96,6 +99,7 @@ static void job_unref_store(struct migration_job *job)
 	if (!job->freed || job->store_calls > 0)
 		return;
 	migration_job_progress_deinit(&job->progress);
+	migration_job_notes_deinit(&job->notes);
 	event_unref(&job->event);
 	pool_unref(&job->pool);
 }
@@ -198,6 +202,12 @@ static const char *job_done_text(const struct migration_job *job)
 		str_printfa(str, "; logins are local from now on%s",
 			    job_switch_text(job));
 	}
+	if (record->notes > 0) {
+		str_printfa(str,
+			    "; %u notes, see: doveadm migration show -n "
+			    "%s",
+			    record->notes, record->username);
+	}
 	if (finished) {
 		str_append(str, "; the migration is finished, the stored "
 				"password destroyed");
@@ -214,7 +224,8 @@ static void job_log_result(struct migration_job *job)
 			->add_str("outcome",
 				  migration_outcome_to_string(job->outcome))
 			->add_int("messages", record->messages_done)
-			->add_int("bytes", record->bytes_done);
+			->add_int("bytes", record->bytes_done)
+			->add_int("notes", record->notes);
 
 	switch (job->outcome) {
 	case MIGRATION_OUTCOME_DONE:
@@ -277,8 +288,10 @@ static void job_result_looked_up(enum migration_store_found found,
 {
 	struct migration_job *job = context;
 	struct migration_mailbox_changes changes;
+	struct migration_note_list notes;
 	struct migration_sync_result result;
 	struct migration_record now;
+	bool noted;
 
 	if (found != MIGRATION_STORE_RECORD) {
 		if (found == MIGRATION_STORE_ERROR) {
@@ -307,6 +320,9 @@ static void job_result_looked_up(enum migration_store_found found,
 	now.messages_done = job->record->messages_done;
 	now.messages_total = job->record->messages_total;
 	now.bytes_done = job->record->bytes_done;
+	noted = migration_job_notes_get(job->notes, &notes);
+	if (noted)
+		now.notes = notes.total;
 	i_zero(&result);
 	result.outcome = job->outcome;
 	result.credential_current =
@@ -322,7 +338,8 @@ static void job_result_looked_up(enum migration_store_found found,
 	migration_job_progress_take_changes(job->progress, &changes);
 	migration_store_finish_sync(job->set.store, record, &now,
 				    job->set.owner, &changes,
-				    job_result_written, job);
+				    noted ? &notes : NULL, job_result_written,
+				    job);
 }
 
 static void job_result_look(struct migration_job *job)
@@ -503,13 +520,25 @@ static void job_next_step(struct migration_job *job)
 	i_unreached();
 }
 
-static void
-job_worker_finished(enum migration_outcome outcome, const char *error,
-		    unsigned int retry_after_secs, void *context)
+static void job_worker_note(const char *mailbox, uint32_t uid, const char *text,
+			    void *context)
+{
+	struct migration_job *job = context;
+
+	migration_job_notes_add(job->notes, mailbox, uid, text, ioloop_time);
+}
+
+static void job_worker_finished(enum migration_outcome outcome, bool reported,
+				const char *error,
+				unsigned int retry_after_secs, void *context)
 {
 	struct migration_job *job = context;
 
 	job->worker = NULL;
+	if (reported) {
+		migration_job_notes_end(job->notes,
+					outcome == MIGRATION_OUTCOME_DONE);
+	}
 	job->outcome = outcome;
 	job->retry_after_secs = retry_after_secs;
 	if (outcome != MIGRATION_OUTCOME_DONE) {
@@ -527,6 +556,7 @@ job_worker_finished(enum migration_outcome outcome, const char *error,
 static const struct migration_worker_callbacks job_worker_callbacks = {
 	.mailbox = job_worker_mailbox,
 	.progress = job_worker_progress,
+	.note = job_worker_note,
 	.finished = job_worker_finished,
 };
 
@@ -543,6 +573,7 @@ static void job_pull(struct migration_job *job)
 	job->pulls++;
 	job->pull_started = ioloop_timeval;
 	migration_job_progress_begin(job->progress);
+	migration_job_notes_begin(job->notes);
 	job->worker =
 		migration_worker_connection_start(job->set.worker_socket_path,
 						  job->record, &order,

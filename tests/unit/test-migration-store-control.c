@@ -338,7 +338,7 @@ static void test_migration_store_scrub(void)
 			test_assert(test_delete(store, USER, FALSE) == 1);
 		} else {
 			TEST_STORE(&ret, migration_store_finish_sync, store,
-				   &before, &record, "one", NULL);
+				   &before, &record, "one", NULL, NULL);
 			test_assert(ret == 1);
 		}
 		/* or there would be nothing to test */
@@ -366,6 +366,8 @@ static void test_migration_store_upgrade(void)
 		"ALTER TABLE migration_job DROP COLUMN finish_wanted");
 	test_store_exec(store,
 		"ALTER TABLE migration_job DROP COLUMN following_since");
+	test_store_exec(store, "ALTER TABLE migration_job DROP COLUMN notes");
+	test_store_exec(store, "DROP TABLE migration_note");
 	/* as version 3 left it, as far as it matters */
 	test_store_exec(store, "DELETE FROM migration_schema "
 			"WHERE version > 3");

@@ -208,7 +208,7 @@ test_finish(struct migration_store *store,
 	int ret;
 
 	TEST_STORE(&ret, migration_store_finish_sync, store, before, record,
-		   owner, NULL);
+		   owner, NULL, NULL);
 	return ret;
 }
 
