@@ -11,6 +11,7 @@
 #include "migration-store.h"
 #include "doveadm-migration-cmd.h"
 #include "doveadm-migration-mailboxes.h"
+#include "doveadm-migration-notes.h"
 #include "doveadm-migration-queue.h"
 
 #define SHOW_ANSWER_SECS 5
@@ -47,6 +48,7 @@ static const struct doveadm_migration_column show_columns[] = {
 	{ "finish", 0 },
 	{ "attempts", DOVEADM_MIGRATION_COLUMN_NUMBER },
 	{ "error", 0 },
+	{ "notes", DOVEADM_MIGRATION_COLUMN_NUMBER },
 	{ "password_changed_here", 0 },
 	{ "credential", 0 },
 	{ "next", 0 },
@@ -211,6 +213,7 @@ static void show_record(const struct migration_settings *set,
 	show_finish(set, record);
 	doveadm_print_num(record->attempts);
 	doveadm_migration_cmd_print(record->error);
+	doveadm_print_num(record->notes);
 	doveadm_print(changed ? "yes" : "no");
 	/* never the hashes or the box themselves */
 	doveadm_print(*record->credential == '\0' ? "none" : "sealed");
@@ -323,13 +326,15 @@ static void show_callback(enum migration_store_found found,
 static void cmd_migration_show(struct doveadm_cmd_context *cctx)
 {
 	struct show_context ctx;
-	bool mailboxes = FALSE;
+	bool mailboxes = FALSE, notes = FALSE;
 
 	i_zero(&ctx);
 	doveadm_migration_cmd_init(&ctx.cmd, cctx);
 	ctx.pool = pool_alloconly_create("migration show", 1024);
 	(void)doveadm_cmd_param_bool(cctx, "mailboxes", &mailboxes);
-	if (!doveadm_cmd_param_str(cctx, "user", &ctx.typed)) {
+	(void)doveadm_cmd_param_bool(cctx, "notes", &notes);
+	if (!doveadm_cmd_param_str(cctx, "user", &ctx.typed) ||
+	    (mailboxes && notes)) {
 		doveadm_migration_cmd_fail_usage(&ctx.cmd);
 	} else if (doveadm_migration_cmd_open_store(&ctx.cmd) == 0) {
 		ctx.username = t_str_lcase(ctx.typed);
@@ -341,6 +346,8 @@ static void cmd_migration_show(struct doveadm_cmd_context *cctx)
 		} else if (mailboxes) {
 			doveadm_migration_mailboxes_print(&ctx.cmd,
 							  ctx.username);
+		} else if (notes) {
+			doveadm_migration_notes_print(&ctx.cmd, ctx.record);
 		} else {
 			show_ask_rate(&ctx);
 			show_print(&ctx);
@@ -353,10 +360,11 @@ static void cmd_migration_show(struct doveadm_cmd_context *cctx)
 struct doveadm_cmd_ver2 doveadm_migration_cmd_show = {
 	.name = "migration show",
 	.cmd = cmd_migration_show,
-	.usage = "[-m] <user>",
+	.usage = "[-m | -n] <user>",
 	DOVEADM_CMD_PARAMS_START DOVEADM_CMD_PARAM('m', "mailboxes",
 						   CMD_PARAM_BOOL, 0)
-		DOVEADM_CMD_PARAM('\0', "user", CMD_PARAM_STR,
-				  CMD_PARAM_FLAG_POSITIONAL)
-			DOVEADM_CMD_PARAMS_END
+		DOVEADM_CMD_PARAM('n', "notes", CMD_PARAM_BOOL, 0)
+			DOVEADM_CMD_PARAM('\0', "user", CMD_PARAM_STR,
+					  CMD_PARAM_FLAG_POSITIONAL)
+				DOVEADM_CMD_PARAMS_END
 };
