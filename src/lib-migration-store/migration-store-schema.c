@@ -127,7 +127,7 @@ static const char *const schema_step_4[] = {
 	" ADD COLUMN finish_wanted INTEGER NOT NULL DEFAULT 0",
 	"ALTER TABLE migration_job"
 	" ADD COLUMN following_since BIGINT NOT NULL DEFAULT 0",
-	/* so far nothing is synced after that */
+	/* up to here nothing was synced after that */
 	"UPDATE migration_job SET following_since = last_sync"
 	" WHERE phase = 'following'",
 	"CREATE INDEX migration_job_finish"
