@@ -11,6 +11,7 @@
 #include "migration-store.h"
 #include "doveadm-migration-cmd.h"
 #include "doveadm-migration-mailboxes.h"
+#include "doveadm-migration-notes.h"
 #include "doveadm-migration-queue.h"
 
 #define SHOW_ANSWER_SECS 5
@@ -47,6 +48,7 @@ static const struct doveadm_migration_column show_columns[] = {
 	{ "finish", 0 },
 	{ "attempts", DOVEADM_MIGRATION_COLUMN_NUMBER },
 	{ "error", 0 },
+	{ "notes", DOVEADM_MIGRATION_COLUMN_NUMBER },
 	{ "password_changed_here", 0 },
 	{ "credential", 0 },
 	{ "next", 0 },
@@ -109,8 +111,8 @@ show_next_waiting(const struct migration_record *record, time_t now,
 			       unixdate2str(record->next_sync), sync);
 }
 
-/* One sentence: what happens next, or what the administrator can do. */
-static const char *show_next(const struct migration_record *record, time_t now)
+static const char *
+show_next_state(const struct migration_record *record, time_t now)
 {
 	const char *sync = t_strdup_printf("doveadm migration sync -u %s",
 					   record->username);
@@ -123,8 +125,12 @@ static const char *show_next(const struct migration_record *record, time_t now)
 			return "the switch: logins are held until the last "
 			       "changes are here";
 		}
-		return t_strdup_printf("mail is being copied by %s",
-				       record->lease_owner);
+		return t_strdup_printf(
+			"%s by %s",
+			record->phase == MIGRATION_PHASE_INITIAL ?
+				"mail is being copied" :
+				"what has changed at the provider is fetched",
+			record->lease_owner);
 	case MIGRATION_STATE_RETRYING:
 		return show_next_waiting(record, now, "the next try", sync);
 	case MIGRATION_STATE_PAUSED:
@@ -134,13 +140,30 @@ static const char *show_next(const struct migration_record *record, time_t now)
 	case MIGRATION_STATE_BLOCKED:
 		return show_next_blocked(record, sync);
 	case MIGRATION_STATE_FOLLOWING:
-		return "the first full sync is done; this version does not "
-		       "follow later changes at the provider";
+		return show_next_waiting(record, now,
+					 record->finish_wanted ?
+						 "the last sync" :
+						 "the next sync",
+					 sync);
 	case MIGRATION_STATE_FINISHED:
 		return "nothing: the migration is over and the stored "
 		       "password destroyed";
 	}
 	i_unreached();
+}
+
+/* One sentence: what happens next, or what the administrator can do. */
+static const char *show_next(const struct migration_record *record, time_t now)
+{
+	const char *next = show_next_state(record, now);
+
+	if (record->phase != MIGRATION_PHASE_FOLLOWING ||
+	    !record->finish_wanted)
+		return next;
+	return t_strdup_printf("%s. The migration ends after that sync; at "
+			       "once and without it: doveadm migration finish "
+			       "-u %s",
+			       next, record->username);
 }
 
 /* When it will be finished, as far as that is known. */
@@ -156,9 +179,11 @@ static void show_finish(const struct migration_settings *set,
 		migration_settings_get_finish(set, provider, &finish);
 		finish_time = migration_state_finish_time(record, &finish);
 	}
-	if (record->finish_wanted)
-		doveadm_print("after the first full sync");
-	else
+	if (record->finish_wanted) {
+		doveadm_print(record->phase == MIGRATION_PHASE_INITIAL ?
+				      "after the first full sync" :
+				      "after one last sync");
+	} else
 		doveadm_migration_cmd_print_time(finish_time);
 }
 
@@ -188,6 +213,7 @@ static void show_record(const struct migration_settings *set,
 	show_finish(set, record);
 	doveadm_print_num(record->attempts);
 	doveadm_migration_cmd_print(record->error);
+	doveadm_print_num(record->notes);
 	doveadm_print(changed ? "yes" : "no");
 	/* never the hashes or the box themselves */
 	doveadm_print(*record->credential == '\0' ? "none" : "sealed");
@@ -300,13 +326,15 @@ static void show_callback(enum migration_store_found found,
 static void cmd_migration_show(struct doveadm_cmd_context *cctx)
 {
 	struct show_context ctx;
-	bool mailboxes = FALSE;
+	bool mailboxes = FALSE, notes = FALSE;
 
 	i_zero(&ctx);
 	doveadm_migration_cmd_init(&ctx.cmd, cctx);
 	ctx.pool = pool_alloconly_create("migration show", 1024);
 	(void)doveadm_cmd_param_bool(cctx, "mailboxes", &mailboxes);
-	if (!doveadm_cmd_param_str(cctx, "user", &ctx.typed)) {
+	(void)doveadm_cmd_param_bool(cctx, "notes", &notes);
+	if (!doveadm_cmd_param_str(cctx, "user", &ctx.typed) ||
+	    (mailboxes && notes)) {
 		doveadm_migration_cmd_fail_usage(&ctx.cmd);
 	} else if (doveadm_migration_cmd_open_store(&ctx.cmd) == 0) {
 		ctx.username = t_str_lcase(ctx.typed);
@@ -318,6 +346,8 @@ static void cmd_migration_show(struct doveadm_cmd_context *cctx)
 		} else if (mailboxes) {
 			doveadm_migration_mailboxes_print(&ctx.cmd,
 							  ctx.username);
+		} else if (notes) {
+			doveadm_migration_notes_print(&ctx.cmd, ctx.record);
 		} else {
 			show_ask_rate(&ctx);
 			show_print(&ctx);
@@ -330,10 +360,11 @@ static void cmd_migration_show(struct doveadm_cmd_context *cctx)
 struct doveadm_cmd_ver2 doveadm_migration_cmd_show = {
 	.name = "migration show",
 	.cmd = cmd_migration_show,
-	.usage = "[-m] <user>",
+	.usage = "[-m | -n] <user>",
 	DOVEADM_CMD_PARAMS_START DOVEADM_CMD_PARAM('m', "mailboxes",
 						   CMD_PARAM_BOOL, 0)
-		DOVEADM_CMD_PARAM('\0', "user", CMD_PARAM_STR,
-				  CMD_PARAM_FLAG_POSITIONAL)
-			DOVEADM_CMD_PARAMS_END
+		DOVEADM_CMD_PARAM('n', "notes", CMD_PARAM_BOOL, 0)
+			DOVEADM_CMD_PARAM('\0', "user", CMD_PARAM_STR,
+					  CMD_PARAM_FLAG_POSITIONAL)
+				DOVEADM_CMD_PARAMS_END
 };

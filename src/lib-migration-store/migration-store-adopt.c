@@ -1,7 +1,6 @@
 /* Copyright (c) 2026 dovecot-migration authors, see the included COPYING file */
 
 #include "lib.h"
-#include "migration-state.h"
 #include "migration-store-private.h"
 
 static void adopt_domain(struct migration_store_write *write,
@@ -48,7 +47,7 @@ static void adopt_record(struct migration_store_write *write,
 		"DELETE FROM migration_job WHERE username = ?");
 	sql_statement_bind_str(stmt, 0, adoption->username);
 	migration_store_write_add(write, &stmt);
-	migration_store_delete_mailboxes(write, adoption->username);
+	migration_store_delete_details(write, adoption->username);
 
 	stmt = sql_statement_init(
 		write->store->db,
@@ -60,12 +59,8 @@ static void adopt_record(struct migration_store_write *write,
 	sql_statement_bind_str(stmt, 1, adoption->provider);
 	sql_statement_bind_str(stmt, 2, adoption->remote_user);
 	sql_statement_bind_str(stmt, 3, adoption->mechanism);
-	sql_statement_bind_str(stmt, 4,
-			       migration_phase_to_string(
-				       MIGRATION_PHASE_INITIAL));
-	sql_statement_bind_str(stmt, 5,
-			       migration_control_to_string(
-				       MIGRATION_CONTROL_ACTIVE));
+	migration_store_bind_phase(stmt, 4, MIGRATION_PHASE_INITIAL);
+	migration_store_bind_control(stmt, 5, MIGRATION_CONTROL_ACTIVE);
 	sql_statement_bind_str(stmt, 6, adoption->password);
 	sql_statement_bind_str(stmt, 7, adoption->credential);
 	sql_statement_bind_str(stmt, 8, adoption->login);
@@ -117,21 +112,16 @@ void migration_store_renew(struct migration_store *store,
 	sql_statement_bind_str(stmt, 3, adoption->password);
 	sql_statement_bind_str(stmt, 4, adoption->credential);
 	sql_statement_bind_str(stmt, 5, record->login);
-	sql_statement_bind_str(stmt, 6,
-			       migration_control_to_string(record->control));
-	sql_statement_bind_str(stmt, 7,
-			       migration_reason_to_string(record->reason));
+	migration_store_bind_control(stmt, 6, record->control);
+	migration_store_bind_reason(stmt, 7, record->reason);
 	sql_statement_bind_int64(stmt, 8, record->attempts);
 	sql_statement_bind_str(stmt, 9, record->error);
 	sql_statement_bind_int64(stmt, 10, record->last_login);
 	sql_statement_bind_int64(stmt, 11, record->next_sync);
 	sql_statement_bind_str(stmt, 12, record->username);
-	sql_statement_bind_str(stmt, 13,
-			       migration_phase_to_string(record->phase));
-	sql_statement_bind_str(stmt, 14,
-			       migration_control_to_string(before->control));
-	sql_statement_bind_str(stmt, 15,
-			       migration_reason_to_string(before->reason));
+	migration_store_bind_phase(stmt, 13, record->phase);
+	migration_store_bind_control(stmt, 14, before->control);
+	migration_store_bind_reason(stmt, 15, before->reason);
 	sql_statement_bind_str(stmt, 16, record->adopted_password);
 	sql_statement_bind_str(stmt, 17, record->adopted_password);
 	migration_store_write_decide(write, &stmt);

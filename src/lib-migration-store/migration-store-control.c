@@ -3,7 +3,6 @@
 /* What administrators and the calendar do to a record. */
 
 #include "lib.h"
-#include "migration-state.h"
 #include "migration-store-private.h"
 
 #define CONTROL_SET \
@@ -33,24 +32,18 @@ void migration_store_control(struct migration_store *store,
 					  CONTROL_SET
 					  ", lease_owner = '', "
 					  "lease_until = 0" CONTROL_WHERE);
-	sql_statement_bind_str(stmt, 0,
-			       migration_phase_to_string(record->phase));
-	sql_statement_bind_str(stmt, 1,
-			       migration_control_to_string(record->control));
-	sql_statement_bind_str(stmt, 2,
-			       migration_reason_to_string(record->reason));
+	migration_store_bind_phase(stmt, 0, record->phase);
+	migration_store_bind_control(stmt, 1, record->control);
+	migration_store_bind_reason(stmt, 2, record->reason);
 	sql_statement_bind_int64(stmt, 3, record->attempts);
 	sql_statement_bind_str(stmt, 4, record->error);
 	sql_statement_bind_int64(stmt, 5, record->next_sync);
 	sql_statement_bind_str(stmt, 6, record->credential);
 	sql_statement_bind_int64(stmt, 7, record->finish_wanted ? 1 : 0);
 	sql_statement_bind_str(stmt, 8, before->username);
-	sql_statement_bind_str(stmt, 9,
-			       migration_phase_to_string(before->phase));
-	sql_statement_bind_str(stmt, 10,
-			       migration_control_to_string(before->control));
-	sql_statement_bind_str(stmt, 11,
-			       migration_reason_to_string(before->reason));
+	migration_store_bind_phase(stmt, 9, before->phase);
+	migration_store_bind_control(stmt, 10, before->control);
+	migration_store_bind_reason(stmt, 11, before->reason);
 	sql_statement_bind_int64(stmt, 12, before->attempts);
 	sql_statement_bind_int64(stmt, 13, before->next_sync);
 	sql_statement_bind_str(stmt, 14, before->credential);
@@ -82,7 +75,7 @@ void migration_store_delete(struct migration_store *store, const char *username,
 	struct migration_store_write *write;
 
 	write = migration_store_write_begin(store, callback, context);
-	migration_store_delete_mailboxes(write, username);
+	migration_store_delete_details(write, username);
 	store_delete_from(write, "DELETE FROM migration_job WHERE username = ?",
 			  username, !with_account);
 	if (with_account) {
@@ -119,32 +112,44 @@ void migration_store_scrub(struct migration_store *store)
 		  store);
 }
 
+#define FINISH_DUE(also) \
+	"SELECT " MIGRATION_RECORD_COLUMNS " FROM migration_job j " \
+	"JOIN migration_account a ON a.username = j.username " \
+	"WHERE j.provider = ? AND j.phase = ? AND j.control = ? " \
+	"AND j.following_since <= ? AND j.lease_until <= ?" also " LIMIT ?"
+
+static struct sql_statement *
+store_finish_statement(struct migration_store *store, const char *sql,
+		       enum migration_control control, const char *provider,
+		       time_t before, time_t now, unsigned int limit)
+{
+	struct sql_statement *stmt;
+
+	stmt = sql_statement_init(store->db, sql);
+	sql_statement_bind_str(stmt, 0, provider);
+	migration_store_bind_phase(stmt, 1, MIGRATION_PHASE_FOLLOWING);
+	migration_store_bind_control(stmt, 2, control);
+	sql_statement_bind_int64(stmt, 3, before);
+	sql_statement_bind_int64(stmt, 4, now);
+	sql_statement_bind_int64(stmt, 5, limit);
+	return stmt;
+}
+
 void migration_store_finish_due(struct migration_store *store,
 				const char *provider, time_t before, time_t now,
 				unsigned int limit,
 				migration_store_record_callback_t *callback,
 				void *context)
 {
-	struct sql_statement *stmt;
+	struct sql_statement *active, *blocked;
 
-	stmt = sql_statement_init(
-		store->db,
-		"SELECT " MIGRATION_RECORD_COLUMNS " FROM migration_job j "
-		"JOIN migration_account a ON a.username = j.username "
-		"WHERE j.provider = ? AND j.phase = ? AND j.control IN (?, ?) "
-		"AND j.following_since <= ? AND j.lease_until <= ? LIMIT ?");
-	sql_statement_bind_str(stmt, 0, provider);
-	sql_statement_bind_str(stmt, 1,
-			       migration_phase_to_string(
-				       MIGRATION_PHASE_FOLLOWING));
-	sql_statement_bind_str(stmt, 2,
-			       migration_control_to_string(
-				       MIGRATION_CONTROL_ACTIVE));
-	sql_statement_bind_str(stmt, 3,
-			       migration_control_to_string(
-				       MIGRATION_CONTROL_BLOCKED));
-	sql_statement_bind_int64(stmt, 4, before);
-	sql_statement_bind_int64(stmt, 5, now);
-	sql_statement_bind_int64(stmt, 6, limit);
-	migration_store_query_records(store, &stmt, callback, context);
+	active = store_finish_statement(store,
+					FINISH_DUE(" AND j.finish_wanted = 0"),
+					MIGRATION_CONTROL_ACTIVE, provider,
+					before, now, limit);
+	blocked = store_finish_statement(store, FINISH_DUE(""),
+					 MIGRATION_CONTROL_BLOCKED, provider,
+					 before, now, limit);
+	migration_store_query_records(store, &active, &blocked, limit, callback,
+				      context);
 }

@@ -7,11 +7,6 @@
 /* Rows written by one statement: SQLite takes up to 500 terms. */
 #define STORE_MAILBOX_BATCH 200
 
-/* Nothing is changed for an owner who has lost the lease. */
-#define STORE_LEASE_IS_HELD \
-	"EXISTS (SELECT 1 FROM migration_job j WHERE j.username = ? " \
-	"AND j.lease_owner = ?)"
-
 struct store_mailboxes {
 	migration_store_mailbox_callback_t *callback;
 	void *context;
@@ -27,7 +22,7 @@ static void store_delete_batch(struct migration_store_write *write,
 	unsigned int i, idx = 0;
 
 	str_append(sql, "DELETE FROM migration_mailbox WHERE username = ? "
-			"AND " STORE_LEASE_IS_HELD);
+			"AND " MIGRATION_STORE_LEASE_IS_HELD);
 	for (i = 0; i < count; i++)
 		str_append(sql, i == 0 ? " AND name IN (?" : ", ?");
 	if (count > 0)
@@ -35,8 +30,7 @@ static void store_delete_batch(struct migration_store_write *write,
 
 	stmt = sql_statement_init(write->store->db, str_c(sql));
 	sql_statement_bind_str(stmt, idx++, record->username);
-	sql_statement_bind_str(stmt, idx++, record->username);
-	sql_statement_bind_str(stmt, idx++, record->lease_owner);
+	idx = migration_store_bind_lease(stmt, idx, record);
 	for (i = 0; i < count; i++)
 		sql_statement_bind_str(stmt, idx++, mailboxes[i]->name);
 	migration_store_write_add(write, &stmt);
@@ -63,7 +57,7 @@ static void store_insert_batch(struct migration_store_write *write,
 					"? AS messages_total, ? AS bytes_done" :
 					" UNION ALL SELECT ?, ?, ?, ?, ?");
 	}
-	str_append(sql, ") m WHERE " STORE_LEASE_IS_HELD);
+	str_append(sql, ") m WHERE " MIGRATION_STORE_LEASE_IS_HELD);
 
 	stmt = sql_statement_init(write->store->db, str_c(sql));
 	for (i = 0; i < count; i++) {
@@ -75,8 +69,7 @@ static void store_insert_batch(struct migration_store_write *write,
 					 mailboxes[i]->messages_total);
 		sql_statement_bind_int64(stmt, idx++, mailboxes[i]->bytes_done);
 	}
-	sql_statement_bind_str(stmt, idx++, record->username);
-	sql_statement_bind_str(stmt, idx++, record->lease_owner);
+	migration_store_bind_lease(stmt, idx, record);
 	migration_store_write_add(write, &stmt);
 }
 
@@ -104,18 +97,6 @@ void migration_store_write_mailboxes(
 					   changes->mailboxes + i, count);
 		}
 	T_END;
-}
-
-void migration_store_delete_mailboxes(struct migration_store_write *write,
-				      const char *username)
-{
-	struct sql_statement *stmt;
-
-	stmt = sql_statement_init(
-		write->store->db,
-		"DELETE FROM migration_mailbox WHERE username = ?");
-	sql_statement_bind_str(stmt, 0, username);
-	migration_store_write_add(write, &stmt);
 }
 
 static int store_read_mailbox(struct sql_result *result,

@@ -127,7 +127,7 @@ static const char *const schema_step_4[] = {
 	" ADD COLUMN finish_wanted INTEGER NOT NULL DEFAULT 0",
 	"ALTER TABLE migration_job"
 	" ADD COLUMN following_since BIGINT NOT NULL DEFAULT 0",
-	/* so far nothing is synced after that */
+	/* up to here nothing was synced after that */
 	"UPDATE migration_job SET following_since = last_sync"
 	" WHERE phase = 'following'",
 	"CREATE INDEX migration_job_finish"
@@ -136,11 +136,39 @@ static const char *const schema_step_4[] = {
 	NULL
 };
 
+/* Who has had the first full sync is synced again and again, and once more
+   before the end. */
+static const char *const schema_step_5[] = {
+	/* the most overdue without sorting */
+	"CREATE INDEX migration_job_overdue"
+	" ON migration_job (provider, phase, control, next_sync)",
+	/* who waits for the last sync is not looked at again and again */
+	"DROP INDEX migration_job_finish",
+	"CREATE INDEX migration_job_finish ON migration_job"
+	" (provider, phase, control, finish_wanted, following_since)",
+
+	NULL
+};
+
+/* What a sync could not bring. earlier: of the sync before, while the rows of a
+   new one are written. */
+static const char *const schema_step_6[] = {
+	"CREATE TABLE migration_note ("
+	" username VARCHAR(320) NOT NULL,"
+	" mailbox VARCHAR(440) NOT NULL,"
+	" uid BIGINT NOT NULL,"
+	" earlier INTEGER NOT NULL DEFAULT 0,"
+	" text VARCHAR(1000) NOT NULL,"
+	" since BIGINT NOT NULL,"
+	" PRIMARY KEY (username, mailbox, uid, earlier))",
+	"ALTER TABLE migration_job ADD COLUMN notes INTEGER NOT NULL DEFAULT 0",
+
+	NULL
+};
+
 static const char *const *const schema_steps[] = {
-	schema_step_1,
-	schema_step_2,
-	schema_step_3,
-	schema_step_4,
+	schema_step_1, schema_step_2, schema_step_3,
+	schema_step_4, schema_step_5, schema_step_6,
 };
 
 struct store_open {

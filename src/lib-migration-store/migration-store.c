@@ -3,7 +3,6 @@
 #include "lib.h"
 #include "module-dir.h"
 #include "migration-common.h"
-#include "migration-state.h"
 #include "migration-store-private.h"
 
 #include <fcntl.h>
@@ -135,6 +134,50 @@ void migration_store_write_commit(struct migration_store_write **_write)
 		store_write_finish(write);
 }
 
+void migration_store_bind_phase(struct sql_statement *stmt, unsigned int idx,
+				enum migration_phase phase)
+{
+	sql_statement_bind_str(stmt, idx, migration_phase_to_string(phase));
+}
+
+void migration_store_bind_control(struct sql_statement *stmt, unsigned int idx,
+				  enum migration_control control)
+{
+	sql_statement_bind_str(stmt, idx, migration_control_to_string(control));
+}
+
+void migration_store_bind_reason(struct sql_statement *stmt, unsigned int idx,
+				 enum migration_reason reason)
+{
+	sql_statement_bind_str(stmt, idx, migration_reason_to_string(reason));
+}
+
+unsigned int
+migration_store_bind_lease(struct sql_statement *stmt, unsigned int idx,
+			   const struct migration_record *record)
+{
+	sql_statement_bind_str(stmt, idx, record->username);
+	sql_statement_bind_str(stmt, idx + 1, record->lease_owner);
+	return idx + 2;
+}
+
+void migration_store_delete_details(struct migration_store_write *write,
+				    const char *username)
+{
+	static const char *const sql[] = {
+		"DELETE FROM migration_mailbox WHERE username = ?",
+		"DELETE FROM migration_note WHERE username = ?",
+	};
+	struct sql_statement *stmt;
+	unsigned int i;
+
+	for (i = 0; i < N_ELEMENTS(sql); i++) {
+		stmt = sql_statement_init(write->store->db, sql[i]);
+		sql_statement_bind_str(stmt, 0, username);
+		migration_store_write_add(write, &stmt);
+	}
+}
+
 static int
 row_get_number(struct sql_result *result, unsigned int idx, uint64_t *num_r)
 {
@@ -168,10 +211,11 @@ int migration_store_read_record(struct sql_result *result,
 		FINISH_WANTED,
 		FOLLOWING_SINCE,
 		HOLD_UNTIL,
+		NOTES,
 		NUMBER_COUNT
 	};
 	static const unsigned int number_columns[NUMBER_COUNT] = {
-		11, 13, 14, 15, 16, 17, 18, 19, 21, 23, 24, 25
+		11, 13, 14, 15, 16, 17, 18, 19, 21, 23, 24, 25, 26
 	};
 	uint64_t numbers[NUMBER_COUNT];
 	unsigned int i;
@@ -220,6 +264,7 @@ int migration_store_read_record(struct sql_result *result,
 	record_r->finish_wanted = numbers[FINISH_WANTED] != 0;
 	record_r->following_since = numbers[FOLLOWING_SINCE];
 	record_r->hold_until = numbers[HOLD_UNTIL];
+	record_r->notes = numbers[NOTES];
 	return 0;
 }
 

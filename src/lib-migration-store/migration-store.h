@@ -14,6 +14,7 @@
    row still was what the caller believed. */
 
 #include "migration-mailbox.h"
+#include "migration-note.h"
 #include "migration-record.h"
 
 struct migration_store;
@@ -105,8 +106,10 @@ void migration_store_renew(struct migration_store *store,
 			   const struct migration_adoption *adoption,
 			   migration_store_callback_t *callback, void *context);
 
-/* Calls back once for each record of the provider that could run now, most
-   urgent first, at most limit of them, then with NULL. */
+/* Calls back once for each record of the provider that could run now, at most
+   limit of them, then with NULL. First those of phase initial, whoever logged
+   in last in front; then those that are followed, the most overdue in front.
+   A callback may be followed by another look into the database. */
 void migration_store_due(struct migration_store *store, const char *provider,
 			 time_t now, unsigned int limit,
 			 migration_store_record_callback_t *callback,
@@ -142,13 +145,15 @@ void migration_store_hold(struct migration_store *store,
 			  time_t hold_until,
 			  migration_store_callback_t *callback, void *context);
 /* Writes the whole state of record as migration_state_sync_finished() made it
-   of before, the record that was looked up, and the mailboxes that have changed
-   (NULL = none); 0 if owner does not hold the lease any longer, or if phase,
+   of before, the record that was looked up, the mailboxes that have changed
+   (NULL = none) and what the sync has noted (NULL = what was noted before
+   stays; else a note that was there before keeps its time); 0 if owner does not hold the lease any longer, or if phase,
    control, a wanted finish or the credential have changed since. */
 void migration_store_finish_sync(
 	struct migration_store *store, const struct migration_record *before,
 	const struct migration_record *record, const char *owner,
 	const struct migration_mailbox_changes *changes,
+	const struct migration_note_list *notes,
 	migration_store_callback_t *callback, void *context);
 
 /* Writes what migration_state_command() or the rule about an end by itself made
@@ -185,6 +190,13 @@ void migration_store_drop_leases(struct migration_store *store,
 				 const char *owner,
 				 migration_store_callback_t *callback,
 				 void *context);
+/* The interval may have been configured otherwise: whoever is followed and
+   would be synced later than that is synced within it, spread over it. What
+   waits after a failure is left alone. ret is 1 or -1. */
+void migration_store_set_interval(struct migration_store *store, time_t now,
+				  unsigned int interval_secs,
+				  migration_store_callback_t *callback,
+				  void *context);
 /* What logins get in phase initial has been configured otherwise: writes it
    into the unfinished records of the provider, by the rule of
    migration_login_renew(). ret is 1 or -1. */
@@ -202,6 +214,16 @@ migration_store_mailbox_callback_t(int ret,
 void migration_store_list_mailboxes(
 	struct migration_store *store, const char *username,
 	migration_store_mailbox_callback_t *callback, void *context);
+
+/* What the last sync has noted, by mailbox and UID, then NULL as above. Nothing
+   may be asked of the store from within. */
+typedef void
+migration_store_note_callback_t(int ret, const struct migration_note *note,
+				const char *error, void *context);
+void migration_store_list_notes(struct migration_store *store,
+				const char *username,
+				migration_store_note_callback_t *callback,
+				void *context);
 
 /* All records of the provider (NULL = all) in order of the user name. */
 void migration_store_list(struct migration_store *store, const char *provider,

@@ -87,9 +87,9 @@
    be empty. received: what has come to this worker; waiting: how many of these
    are not saved yet. */
 #define MIGRATION_VERB_PROGRESS "PROGRESS"
-/* NOTE <mailbox> <provider's uid, 0 = the mailbox itself> <text>
-   What this sync could not bring, or brought in another way: any number of
-   them, in front of FINISHED. They replace the earlier ones. */
+/* NOTE <mailbox> <provider's uid> <text>
+   What this sync could not bring, or did in another way; uid 0 = the mailbox
+   itself. Any number of them before FINISHED. */
 #define MIGRATION_VERB_NOTE "NOTE"
 /* FINISHED <outcome> <messages done> <messages total> <bytes done> <error>
             <retry after secs>

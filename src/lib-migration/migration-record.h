@@ -65,8 +65,8 @@ struct migration_record {
 	/* What failed last and what happens next, for people; may be empty. */
 	const char *error;
 
-	/* An administrator wants it finished as soon as the first full sync is
-	   done. */
+	/* Somebody wants it finished as soon as the first full sync, or in
+	   phase following a last one, is done. */
 	bool finish_wanted;
 
 	/* UNIX timestamps, 0 = never */
@@ -76,6 +76,8 @@ struct migration_record {
 
 	unsigned int messages_done, messages_total;
 	uint64_t bytes_done;
+	/* How much the last sync could not bring, or did in another way. */
+	unsigned int notes;
 
 	/* The switch: until then logins are held. 0 = they are not. */
 	time_t hold_until;

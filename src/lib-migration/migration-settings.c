@@ -313,15 +313,6 @@ static bool check_settings_not_yet(const struct migration_settings *set,
 	return check_not_yet("", "migration_db_driver",
 			     strcmp(set->migration_db_driver, "sqlite") == 0,
 			     error_r) &&
-	       check_not_yet("", "migration_interval",
-			     set->migration_interval == 60 * 60, error_r) &&
-	       check_not_yet("", "migration_quota",
-			     strcmp(set->migration_quota, "ignore") == 0,
-			     error_r) &&
-	       check_not_yet("", "migration_remote_deletes",
-			     strcmp(set->migration_remote_deletes, "follow") ==
-				     0,
-			     error_r) &&
 	       check_not_yet("", "migration_account_lookup",
 			     *set->migration_account_lookup == '\0', error_r) &&
 	       check_not_yet("", "migration_account_create",
@@ -391,6 +382,12 @@ static bool migration_settings_check(void *_set, pool_t pool ATTR_UNUSED,
 					   "1..%u seconds, because logins "
 					   "wait so long",
 					   SWITCH_TIMEOUT_MAX_SECS);
+		return FALSE;
+	}
+	if (set->migration_interval == 0) {
+		*error_r = "migration_interval: must be at least 1 second: "
+			   "what changes at the provider is fetched so often "
+			   "until a migration is finished";
 		return FALSE;
 	}
 	if (set->migration_retry_min == 0 ||

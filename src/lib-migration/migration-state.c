@@ -7,6 +7,7 @@
 
 /* Pulls in a row before the switch is tried even though it may be late. */
 #define STEP_MAX_PULLS 3
+#define STATE_TIME_FORMAT "%Y-%m-%d %H:%M:%S"
 
 static const char *const phase_names[] = {
 	[MIGRATION_PHASE_INITIAL] = "initial",
@@ -119,9 +120,7 @@ migration_state(const struct migration_record *record, time_t now)
 bool migration_state_is_due(const struct migration_record *record, time_t now,
 			    bool force)
 {
-	/* Following an account that has had its first full sync is not built
-	   yet, and dsync must not run on it again (doc/states.md). */
-	if (record->phase != MIGRATION_PHASE_INITIAL ||
+	if (record->phase == MIGRATION_PHASE_FINISHED ||
 	    record->lease_until > now || *record->credential == '\0')
 		return FALSE;
 	if (force)
@@ -196,11 +195,15 @@ static void record_finish(struct migration_record *record)
 	record_drop_lease(record);
 }
 
-static void record_sync_done(struct migration_record *record, time_t now)
+static void
+record_sync_done(struct migration_record *record, bool finish_was_wanted,
+		 time_t now, unsigned int interval_secs)
 {
 	if (record->phase == MIGRATION_PHASE_INITIAL) {
 		record->phase = MIGRATION_PHASE_FOLLOWING;
 		record->following_since = now;
+		/* whoever asked meanwhile asked for the end of this one */
+		finish_was_wanted = TRUE;
 	}
 	if (record->control == MIGRATION_CONTROL_BLOCKED)
 		record->control = MIGRATION_CONTROL_ACTIVE;
@@ -208,16 +211,20 @@ static void record_sync_done(struct migration_record *record, time_t now)
 	record->attempts = 0;
 	record->error = "";
 	record->last_sync = now;
-	record->next_sync = 0;
-	if (record->finish_wanted &&
-	    record->control != MIGRATION_CONTROL_PAUSED)
+	if (record->control == MIGRATION_CONTROL_PAUSED)
+		record->next_sync = 0;
+	else if (!record->finish_wanted)
+		record->next_sync = now + interval_secs;
+	else if (finish_was_wanted)
 		record_finish(record);
+	else
+		record->next_sync = now; /* the last one */
 }
 
 void migration_state_sync_finished(struct migration_record *record,
 				   const struct migration_sync_result *result,
 				   time_t now,
-				   const struct migration_retry_settings *set,
+				   const struct migration_timing_settings *set,
 				   uint32_t random)
 {
 	unsigned int wait_secs;
@@ -229,7 +236,9 @@ void migration_state_sync_finished(struct migration_record *record,
 
 	switch (result->outcome) {
 	case MIGRATION_OUTCOME_DONE:
-		record_sync_done(record, now);
+		record_sync_done(record, result->finish_was_wanted, now,
+				 migration_retry_interval_secs(
+					 set->interval_secs, random));
 		return;
 	case MIGRATION_OUTCOME_TEMPORARY:
 		/* a line that is cut again and again gets there as well */
@@ -237,10 +246,11 @@ void migration_state_sync_finished(struct migration_record *record,
 							record->attempts + 1;
 		wait_secs = result->retry_after_secs;
 		if (wait_secs == 0) {
-			wait_secs = migration_retry_delay_secs(record->attempts,
-							       set->min_secs,
-							       set->max_secs,
-							       random);
+			wait_secs =
+				migration_retry_delay_secs(record->attempts,
+							   set->retry_min_secs,
+							   set->retry_max_secs,
+							   random);
 		}
 		record->next_sync = now + wait_secs;
 		return;
@@ -304,9 +314,6 @@ enum migration_change migration_state_resume(struct migration_record *record,
 	}
 	record->control = MIGRATION_CONTROL_ACTIVE;
 	record->next_sync = now;
-	/* the wish of somebody who came before the pause */
-	if (record->finish_wanted && record->phase == MIGRATION_PHASE_FOLLOWING)
-		record_finish(record);
 	return MIGRATION_CHANGE_DONE;
 }
 
@@ -329,8 +336,42 @@ enum migration_change migration_state_retry(struct migration_record *record,
 	return MIGRATION_CHANGE_DONE;
 }
 
-enum migration_change
-migration_state_finish(struct migration_record *record, const char **text_r)
+static enum migration_change
+state_finish_now(struct migration_record *record, const char **text_r)
+{
+	*text_r = t_strdup_printf(
+		"without a last sync: what has arrived at the provider since "
+		"%s is not fetched",
+		t_strflocaltime(STATE_TIME_FORMAT, record->last_sync));
+	record_finish(record);
+	return MIGRATION_CHANGE_DONE;
+}
+
+/* A failing provider is not asked any sooner for that. */
+static enum migration_change
+state_finish_after_sync(struct migration_record *record, time_t now,
+			const char **text_r)
+{
+	const char *when = "";
+
+	if (record->control == MIGRATION_CONTROL_PAUSED) {
+		when = " when it is resumed";
+	} else if (record->attempts == 0) {
+		record->next_sync = now;
+	} else if (record->next_sync > now) {
+		when = t_strdup_printf(" at %s",
+				       t_strflocaltime(STATE_TIME_FORMAT,
+						       record->next_sync));
+	}
+	*text_r = t_strdup_printf("ends after one last sync%s; asked again it "
+				  "ends at once, without that",
+				  when);
+	record->finish_wanted = TRUE;
+	return MIGRATION_CHANGE_DONE;
+}
+
+enum migration_change migration_state_finish(struct migration_record *record,
+					     time_t now, const char **text_r)
 {
 	*text_r = "";
 	switch (record->phase) {
@@ -343,13 +384,12 @@ migration_state_finish(struct migration_record *record, const char **text_r)
 		record->finish_wanted = TRUE;
 		return MIGRATION_CHANGE_DONE;
 	case MIGRATION_PHASE_FOLLOWING:
-		*text_r = t_strdup_printf(
-			"what has arrived at the provider since %s is not "
-			"fetched",
-			t_strflocaltime("%Y-%m-%d %H:%M:%S",
-					record->last_sync));
-		record_finish(record);
-		return MIGRATION_CHANGE_DONE;
+		/* there can be no last sync, or somebody does not want to wait
+		   for it */
+		if (record->control == MIGRATION_CONTROL_BLOCKED ||
+		    *record->credential == '\0' || record->finish_wanted)
+			return state_finish_now(record, text_r);
+		return state_finish_after_sync(record, now, text_r);
 	}
 	i_unreached();
 }
@@ -366,7 +406,7 @@ enum migration_change migration_state_command(struct migration_record *record,
 	case MIGRATION_COMMAND_RETRY:
 		return migration_state_retry(record, now, text_r);
 	case MIGRATION_COMMAND_FINISH:
-		return migration_state_finish(record, text_r);
+		return migration_state_finish(record, now, text_r);
 	case MIGRATION_COMMAND_DELETE:
 		*text_r = "";
 		return MIGRATION_CHANGE_DONE;
@@ -389,8 +429,12 @@ bool migration_state_finish_is_due(const struct migration_record *record,
 {
 	time_t before = migration_state_finish_before(set, now);
 
+	/* one who is blocked, before the last sync or by it, is not waited
+	   for */
 	return record->phase == MIGRATION_PHASE_FOLLOWING &&
 	       record->control != MIGRATION_CONTROL_PAUSED && before != 0 &&
+	       (record->control == MIGRATION_CONTROL_BLOCKED ||
+		!record->finish_wanted) &&
 	       record->following_since <= before && record->lease_until <= now;
 }
 

@@ -36,8 +36,12 @@ enum migration_outcome {
 	MIGRATION_OUTCOME_LOCAL,
 };
 
-struct migration_retry_settings {
-	unsigned int min_secs, max_secs;
+/* When the next sync is. */
+struct migration_timing_settings {
+	/* After a temporary failure */
+	unsigned int retry_min_secs, retry_max_secs;
+	/* After a sync, in phase following */
+	unsigned int interval_secs;
 };
 
 /* What a worker does for a record before its sync is over. */
@@ -64,6 +68,9 @@ struct migration_sync_result {
 	unsigned int retry_after_secs;
 	/* It has brought something: not one more failure in a row. */
 	bool progressed;
+	/* The wish to finish was known when it began: what had arrived at the
+	   provider by then is here. */
+	bool finish_was_wanted;
 };
 
 /* What an administrator can ask for. */
@@ -134,21 +141,22 @@ migration_state_next_step(const struct migration_record *record,
 void migration_state_sync_finished(struct migration_record *record,
 				   const struct migration_sync_result *result,
 				   time_t now,
-				   const struct migration_retry_settings *set,
+				   const struct migration_timing_settings *set,
 				   uint32_t random);
 
 /* What an administrator asks for. text_r is for people: why it was refused or
    what it means; it may be empty. Only with MIGRATION_CHANGE_DONE the record
-   has changed. A pause and a finish give the lease back, so that a sync that
-   runs stops: migration_state_may_sync() says so. */
+   has changed. A pause, and a finish that is not only a wish for a last sync,
+   give the lease back, so that a sync that runs stops:
+   migration_state_may_sync() says so. */
 enum migration_change
 migration_state_pause(struct migration_record *record, const char **text_r);
 enum migration_change migration_state_resume(struct migration_record *record,
 					     time_t now, const char **text_r);
 enum migration_change migration_state_retry(struct migration_record *record,
 					    time_t now, const char **text_r);
-enum migration_change
-migration_state_finish(struct migration_record *record, const char **text_r);
+enum migration_change migration_state_finish(struct migration_record *record,
+					     time_t now, const char **text_r);
 /* The rule of the command. MIGRATION_COMMAND_DELETE is always done, and it is
    the caller who deletes. */
 enum migration_change migration_state_command(struct migration_record *record,
@@ -160,11 +168,11 @@ enum migration_change migration_state_command(struct migration_record *record,
 time_t
 migration_state_finish_before(const struct migration_finish_settings *set,
 			      time_t now);
-/* TRUE if the record ends by itself now. */
+/* TRUE if migration_state_finish() is due without anybody asking for it. */
 bool migration_state_finish_is_due(const struct migration_record *record,
 				   const struct migration_finish_settings *set,
 				   time_t now);
-/* When it will end by itself, 0 = not as things are. */
+/* When that will be, 0 = not as things are. */
 time_t migration_state_finish_time(const struct migration_record *record,
 				   const struct migration_finish_settings *set);
 

@@ -138,13 +138,6 @@ static void doveadm_sync_record(struct migration_doveadm_connection *conn,
 	const char *error;
 	int exit_code;
 
-	if (record->phase != MIGRATION_PHASE_INITIAL) {
-		doveadm_send_finished(
-			conn, MIGRATION_OUTCOME_DONE, record,
-			"the first full sync is done; this version does not "
-			"follow later changes at the provider");
-		return;
-	}
 	conn->watched = migration_queue_sync_now(conn->queue, record,
 						 &exit_code, &error);
 	if (conn->watched == NULL)

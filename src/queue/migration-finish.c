@@ -61,7 +61,12 @@ static void finish_written(int ret, const char *error, void *context)
 		migration_control_log(finish->event, MIGRATION_COMMAND_FINISH,
 				      write->record, "the configuration",
 				      write->text);
-		if (!finish->deinitialized) {
+		if (finish->deinitialized) {
+			/* nobody is left to tell */
+		} else if (migration_state_may_sync(write->record)) {
+			/* one last sync */
+			migration_queue_wake(finish->queue);
+		} else {
 			migration_queue_break_off(finish->queue,
 						  write->record->username,
 						  "the migration has ended");
@@ -83,7 +88,7 @@ static void finish_record(struct migration_finish *finish,
 	write->finish = finish;
 	write->pool = pool_alloconly_create("migration finish", 1024);
 	write->record = migration_record_dup(write->pool, record);
-	if (migration_state_finish(write->record, &text) !=
+	if (migration_state_finish(write->record, ioloop_time, &text) !=
 	    MIGRATION_CHANGE_DONE)
 		i_unreached(); /* it is following */
 	write->text = p_strdup(write->pool, text);

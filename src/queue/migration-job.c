@@ -4,11 +4,13 @@
 #include "array.h"
 #include "ioloop.h"
 #include "randgen.h"
+#include "str.h"
 #include "time-util.h"
 #include "migration-common.h"
 #include "migration-limits.h"
 #include "migration-sessions.h"
 #include "migration-store.h"
+#include "migration-job-notes.h"
 #include "migration-job-progress.h"
 #include "migration-worker-connection.h"
 #include "migration-job.h"
@@ -23,6 +25,8 @@ struct migration_job {
 	struct migration_job_settings set;
 	struct event *event;
 	struct migration_record *record;
+	/* what the end of the sync has made of it */
+	struct migration_record *ended;
 
 	migration_job_callback_t *callback;
 	void *context;
@@ -31,6 +35,7 @@ struct migration_job {
 	struct migration_sessions *sessions;
 	struct timeout *to_renew, *to_finished, *to_hold;
 	struct migration_job_progress *progress;
+	struct migration_job_notes *notes;
 	/* when the worker of this moment began, and the how many-th it is */
 	struct timeval pull_started, hold_started;
 	unsigned int pulls, sessions_ended;
@@ -68,6 +73,7 @@ migration_job_create(const struct migration_job_settings *set,
 	job->record->lease_owner = p_strdup(pool, set->owner);
 	job->messages_before = record->messages_done;
 	job->progress = migration_job_progress_init();
+	job->notes = migration_job_notes_init();
 	job->outcome = MIGRATION_OUTCOME_TEMPORARY;
 	job->event = event_create(set->event_parent);
 	event_add_category(job->event, &event_category_migration);
@@ -93,6 +99,7 @@ static void job_unref_store(struct migration_job *job)
 	if (!job->freed || job->store_calls > 0)
 		return;
 	migration_job_progress_deinit(&job->progress);
+	migration_job_notes_deinit(&job->notes);
 	event_unref(&job->event);
 	pool_unref(&job->pool);
 }
@@ -178,24 +185,51 @@ static const char *job_switch_text(const struct migration_job *job)
 			       job_msecs_since(&job->hold_started) / 100 % 10);
 }
 
-static void
-job_log_result(struct migration_job *job, const struct migration_record *record)
+/* "First full sync done: 5 messages, 700 bytes; ..." */
+static const char *job_done_text(const struct migration_job *job)
 {
+	const struct migration_record *record = job->ended;
+	bool first = job->record->phase == MIGRATION_PHASE_INITIAL;
+	bool finished = record->phase == MIGRATION_PHASE_FINISHED;
+	string_t *str = t_str_new(128);
+
+	str_printfa(str, "%s done: %u messages, %" PRIu64 " bytes",
+		    first    ? "First full sync" :
+		    finished ? "Last sync" :
+			       "Sync",
+		    record->messages_done, record->bytes_done);
+	if (first) {
+		str_printfa(str, "; logins are local from now on%s",
+			    job_switch_text(job));
+	}
+	if (record->notes > 0) {
+		str_printfa(str,
+			    "; %u notes, see: doveadm migration show -n "
+			    "%s",
+			    record->notes, record->username);
+	}
+	if (finished) {
+		str_append(str, "; the migration is finished, the stored "
+				"password destroyed");
+	}
+	return str_c(str);
+}
+
+static void job_log_result(struct migration_job *job)
+{
+	const struct migration_record *record = job->ended;
 	struct event_passthrough *e =
 		event_create_passthrough(job->event)
 			->set_name("migration_sync_finished")
 			->add_str("outcome",
 				  migration_outcome_to_string(job->outcome))
 			->add_int("messages", record->messages_done)
-			->add_int("bytes", record->bytes_done);
+			->add_int("bytes", record->bytes_done)
+			->add_int("notes", record->notes);
 
 	switch (job->outcome) {
 	case MIGRATION_OUTCOME_DONE:
-		e_info(e->event(),
-		       "First full sync done: %u messages, "
-		       "%" PRIu64 " bytes; logins are local from now on%s",
-		       record->messages_done, record->bytes_done,
-		       job_switch_text(job));
+		e_info(e->event(), "%s", job_done_text(job));
 		break;
 	case MIGRATION_OUTCOME_TEMPORARY:
 		e_warning(e->event(),
@@ -236,6 +270,7 @@ static void job_result_written(int ret, const char *error, void *context)
 		job_result_look(job);
 		return;
 	}
+	job_log_result(job);
 	if (ret < 0) {
 		e_error(job->event,
 			"Cannot write how the sync ended: %s - it "
@@ -253,8 +288,10 @@ static void job_result_looked_up(enum migration_store_found found,
 {
 	struct migration_job *job = context;
 	struct migration_mailbox_changes changes;
+	struct migration_note_list notes;
 	struct migration_sync_result result;
 	struct migration_record now;
+	bool noted;
 
 	if (found != MIGRATION_STORE_RECORD) {
 		if (found == MIGRATION_STORE_ERROR) {
@@ -283,6 +320,9 @@ static void job_result_looked_up(enum migration_store_found found,
 	now.messages_done = job->record->messages_done;
 	now.messages_total = job->record->messages_total;
 	now.bytes_done = job->record->bytes_done;
+	noted = migration_job_notes_get(job->notes, &notes);
+	if (noted)
+		now.notes = notes.total;
 	i_zero(&result);
 	result.outcome = job->outcome;
 	result.credential_current =
@@ -291,13 +331,15 @@ static void job_result_looked_up(enum migration_store_found found,
 				 MIGRATION_MAX_ERROR_BYTES);
 	result.retry_after_secs = job->retry_after_secs;
 	result.progressed = job->record->messages_done > job->messages_before;
+	result.finish_was_wanted = job->record->finish_wanted;
 	migration_state_sync_finished(&now, &result, ioloop_time,
-				      &job->set.retry, i_rand());
-	job_log_result(job, &now);
+				      &job->set.timing, i_rand());
+	job->ended = migration_record_dup(job->pool, &now);
 	migration_job_progress_take_changes(job->progress, &changes);
 	migration_store_finish_sync(job->set.store, record, &now,
 				    job->set.owner, &changes,
-				    job_result_written, job);
+				    noted ? &notes : NULL, job_result_written,
+				    job);
 }
 
 static void job_result_look(struct migration_job *job)
@@ -478,13 +520,25 @@ static void job_next_step(struct migration_job *job)
 	i_unreached();
 }
 
-static void
-job_worker_finished(enum migration_outcome outcome, const char *error,
-		    unsigned int retry_after_secs, void *context)
+static void job_worker_note(const char *mailbox, uint32_t uid, const char *text,
+			    void *context)
+{
+	struct migration_job *job = context;
+
+	migration_job_notes_add(job->notes, mailbox, uid, text, ioloop_time);
+}
+
+static void job_worker_finished(enum migration_outcome outcome, bool reported,
+				const char *error,
+				unsigned int retry_after_secs, void *context)
 {
 	struct migration_job *job = context;
 
 	job->worker = NULL;
+	if (reported) {
+		migration_job_notes_end(job->notes,
+					outcome == MIGRATION_OUTCOME_DONE);
+	}
 	job->outcome = outcome;
 	job->retry_after_secs = retry_after_secs;
 	if (outcome != MIGRATION_OUTCOME_DONE) {
@@ -502,21 +556,24 @@ job_worker_finished(enum migration_outcome outcome, const char *error,
 static const struct migration_worker_callbacks job_worker_callbacks = {
 	.mailbox = job_worker_mailbox,
 	.progress = job_worker_progress,
+	.note = job_worker_note,
 	.finished = job_worker_finished,
 };
 
 static void job_pull(struct migration_job *job)
 {
+	bool initial = job->record->phase == MIGRATION_PHASE_INITIAL;
 	bool proxied = strcmp(job->record->login, "proxy") == 0;
 	bool local = strcmp(job->record->login, "local") == 0;
 	const struct migration_worker_order order = {
-		.inbox_first = job->pulls == 0,
-		.compare = !local && (!proxied || job->switching),
+		.inbox_first = initial && job->pulls == 0,
+		.compare = initial && !local && (!proxied || job->switching),
 	};
 
 	job->pulls++;
 	job->pull_started = ioloop_timeval;
 	migration_job_progress_begin(job->progress);
+	migration_job_notes_begin(job->notes);
 	job->worker =
 		migration_worker_connection_start(job->set.worker_socket_path,
 						  job->record, &order,

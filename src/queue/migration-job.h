@@ -17,7 +17,7 @@ struct migration_job_settings {
 	const char *owner;
 	const char *worker_socket_path, *ipc_socket_path;
 	unsigned int switch_timeout_secs;
-	struct migration_retry_settings retry;
+	struct migration_timing_settings timing;
 	struct event *event_parent;
 };
 

@@ -239,6 +239,16 @@ static void queue_login_written(int ret, const char *error, void *context)
 	}
 }
 
+static void queue_interval_written(int ret, const char *error, void *context)
+{
+	struct migration_queue *queue = context;
+
+	if (ret < 0) {
+		e_error(queue->event, "Cannot write the interval setting: %s",
+			error);
+	}
+}
+
 static void queue_leases_dropped(int ret, const char *error, void *context)
 {
 	struct migration_queue *queue = context;
@@ -261,6 +271,9 @@ static void queue_leases_dropped(int ret, const char *error, void *context)
 						  queue_login_written, queue);
 		}
 	}
+	migration_store_set_interval(queue->job_set.store, ioloop_time,
+				     queue->set->migration_interval,
+				     queue_interval_written, queue);
 	queue->finish = migration_finish_init(queue, queue->set, queue->event);
 	migration_queue_wake(queue);
 }
@@ -315,8 +328,9 @@ migration_queue_init(const struct migration_settings *set,
 	queue->job_set.worker_socket_path = queue->worker_socket_path;
 	queue->job_set.ipc_socket_path = queue->ipc_socket_path;
 	queue->job_set.switch_timeout_secs = set->migration_switch_timeout;
-	queue->job_set.retry.min_secs = set->migration_retry_min;
-	queue->job_set.retry.max_secs = set->migration_retry_max;
+	queue->job_set.timing.retry_min_secs = set->migration_retry_min;
+	queue->job_set.timing.retry_max_secs = set->migration_retry_max;
+	queue->job_set.timing.interval_secs = set->migration_interval;
 	queue->job_set.event_parent = queue->event;
 	i_array_init(&queue->jobs, 16);
 	queue->error = i_strdup("the database is being opened");
@@ -393,6 +407,11 @@ migration_queue_sync_now(struct migration_queue *queue,
 			"there is no migration_provider %s { } in the "
 			"configuration",
 			record->provider);
+		return NULL;
+	}
+	if (record->phase == MIGRATION_PHASE_FINISHED) {
+		*exit_code_r = EX_USAGE;
+		*error_r = "the migration is finished";
 		return NULL;
 	}
 	if (record->control == MIGRATION_CONTROL_PAUSED) {

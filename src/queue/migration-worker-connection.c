@@ -35,7 +35,7 @@ static void worker_connection_destroy(struct connection *_conn)
 	timeout_remove(&conn->to_failed);
 	if (!conn->aborted) {
 		conn->cb.finished(
-			conn->outcome,
+			conn->outcome, conn->finished,
 			conn->finished ?
 				conn->error :
 				"the worker ended without a result (see "
@@ -100,6 +100,17 @@ static int worker_input_progress(struct migration_worker_connection *conn,
 	return 1;
 }
 
+static int worker_input_note(struct migration_worker_connection *conn,
+			     const char *const *args)
+{
+	uint32_t uid;
+
+	if (str_array_length(args) != 3 || str_to_uint32(args[1], &uid) < 0)
+		return -1;
+	conn->cb.note(args[0], uid, args[2], conn->context);
+	return 1;
+}
+
 static int worker_input_finished(struct migration_worker_connection *conn,
 				 const char *const *args)
 {
@@ -124,6 +135,8 @@ static int worker_input_args(struct connection *_conn, const char *const *args)
 		ret = worker_input_mailbox(conn, args + 1);
 	else if (strcmp(args[0], MIGRATION_VERB_PROGRESS) == 0)
 		ret = worker_input_progress(conn, args + 1);
+	else if (strcmp(args[0], MIGRATION_VERB_NOTE) == 0)
+		ret = worker_input_note(conn, args + 1);
 	else if (strcmp(args[0], MIGRATION_VERB_FINISHED) == 0)
 		ret = worker_input_finished(conn, args + 1);
 	if (ret < 0 && !conn->finished)

@@ -19,11 +19,15 @@ struct migration_worker_callbacks {
 	void (*mailbox)(const struct migration_mailbox *mailbox, void *context);
 	void (*progress)(const struct migration_worker_report *report,
 			 void *context);
+	/* uid is the provider's, 0 = the mailbox itself */
+	void (*note)(const char *mailbox, uint32_t uid, const char *text,
+		     void *context);
 	/* Called exactly once; the connection is gone afterwards. A worker
-	   that died has MIGRATION_OUTCOME_TEMPORARY. retry_after_secs is what
-	   the provider asked for, 0 = nothing. */
-	void (*finished)(enum migration_outcome outcome, const char *error,
-			 unsigned int retry_after_secs, void *context);
+	   that died has MIGRATION_OUTCOME_TEMPORARY, and reported is FALSE.
+	   retry_after_secs is what the provider asked for, 0 = nothing. */
+	void (*finished)(enum migration_outcome outcome, bool reported,
+			 const char *error, unsigned int retry_after_secs,
+			 void *context);
 };
 
 /* Connects and sends the job. Never calls back from inside. */

@@ -234,18 +234,25 @@ def test_finish_in_the_middle(old, moving):
 # Finish
 
 def test_finish(make, liar):
+    """One last sync, and that was it."""
     target = make()
-    credential = move(target)["credential"]
-    last_sync = shown(target)["last_sync"]
+    moved = move(target)
+    credential = moved["credential"]
+    logins = len(liar.logins)
+    time.sleep(1)
     result = control_one(target, "finish")
-    assert result.startswith("changed: finished")
-    assert "not fetched" in result and last_sync in result
-    job = target.store.job(USER)
-    assert (job["phase"], job["control"]) == ("finished", "active")
+    assert "one last sync" in result
+    job = target.store.wait_for(USER, phase="finished")
+    assert len(liar.logins) == logins + 1
+    assert job["last_sync"] > moved["last_sync"]
+    assert (job["control"], job["finish_wanted"]) == ("active", 0)
     assert (job["credential"], job["lease_owner"]) == ("", "")
+    assert job["next_sync"] == 0
     assert control_one(target, "finish") == "unchanged: finished"
     for command in ("pause", "resume", "retry"):
         assert "finished" in control(target, command, "-u", USER, code=USAGE)
+    result = target.doveadm("migration", "sync", "-u", USER)
+    assert result.returncode == USAGE and "finished" in result.stderr
     assert target.store.job(USER) == job
     assert_destroyed(target, credential)
     # at home for good
@@ -258,6 +265,86 @@ def test_finish(make, liar):
     assert liar.connections() == contacts
     target.settle_log()
     assert target.log_lines("info", USER, "finish", "administrator")
+    assert target.log_lines("info", USER, "Last sync done", "destroyed")
+
+
+def test_finish_twice(make, liar):
+    """The last sync fails and is tried again; whoever does not want to wait
+    for it asks again."""
+    target = make(ONE_HOUR)
+    credential = move(target)["credential"]
+    last_sync = shown(target)["last_sync"]
+    liar.script = liar_modes.Bye
+    assert "one last sync" in control_one(target, "finish")
+    job = target.store.wait_for(USER, attempts=1, lease_owner="")
+    assert (job["phase"], job["finish_wanted"]) == ("following", 1)
+    assert job["credential"] == credential
+    row = shown(target)
+    assert row["state"] == "retrying" and "last sync" in row["finish"]
+    assert row["error"] != "-" and "doveadm migration finish" in row["next"]
+    result = control_one(target, "finish")
+    assert result.startswith("changed: finished")
+    assert "not fetched" in result and last_sync in result
+    job = target.store.job(USER)
+    assert (job["phase"], job["credential"]) == ("finished", "")
+    assert_destroyed(target, credential)
+
+
+def test_finish_fails_once(make, liar):
+    """The wish outlives a failure."""
+    target = make({"migration_retry_min": "2 secs",
+                   "migration_retry_max": "2 secs"})
+    move(target)
+    liar.script = liar_modes.Bye
+    control_one(target, "finish")
+    target.store.wait_for(USER, attempts=1, lease_owner="")
+    liar.script = Session
+    assert target.store.wait_for(USER, phase="finished")["credential"] == ""
+
+
+def test_finish_while_it_hangs(make, liar):
+    """The sync that runs is not the last one; asked again, it is stopped."""
+    target = make()
+    move(target)
+    liar.script = HangingPull
+    contacts = liar.connections()
+    target.store.write("UPDATE migration_job SET next_sync = 1")
+    wait_until("the pull to hang", lambda: liar.connections() > contacts)
+    wait_until("the lease", lambda: target.store.job(USER)["lease_owner"])
+    assert "one last sync" in control_one(target, "finish")
+    assert target.store.job(USER)["lease_owner"] != ""
+    started = time.monotonic()
+    assert control_one(target, "finish").startswith("changed: finished")
+    assert_stopped(target, started)
+    assert target.store.job(USER)["credential"] == ""
+
+
+def test_finish_paused(make):
+    """The last sync waits for whoever paused it."""
+    target = make()
+    move(target)
+    control_one(target, "pause")
+    assert "when it is resumed" in control_one(target, "finish")
+    time.sleep(1)
+    job = target.store.job(USER)
+    assert (job["phase"], job["control"]) == ("following", "paused")
+    assert control_one(target, "resume").startswith("changed: following")
+    target.store.wait_for(USER, phase="finished")
+
+
+def test_finish_blocked(make, liar):
+    """There can be no last sync."""
+    target = make()
+    move(target)
+    liar.script = answering("NO [AUTHENTICATIONFAILED]")
+    assert target.doveadm("migration", "sync", "-u",
+                          USER).returncode == NOPERM
+    job = target.store.job(USER)
+    assert (job["phase"], job["control"], job["reason"]) == (
+        "following", "blocked", "password")
+    result = control_one(target, "finish")
+    assert result.startswith("changed: finished") and "not fetched" in result
+    assert target.store.job(USER)["credential"] == ""
 
 
 def test_finish_wanted_survives_a_failure(make, liar):
@@ -559,6 +646,7 @@ def test_all_of_a_provider(make_target, liar):
         results = control(target, "resume", "-A")
         assert results.keys() == everybody
         control_one(target, "finish", OTHER.upper().lower())
+        target.store.wait_for(OTHER, phase="finished")
         # one who is past it does not make the command fail for the others
         results = control(target, "pause", "-A")
         assert results[OTHER] == "refused: the migration is finished"
@@ -567,6 +655,7 @@ def test_all_of_a_provider(make_target, liar):
         assert results.keys() == {USER, OTHER}
         assert target.store.jobs() == target.store.accounts() == \
             ["x@else.example"]
+    control_one(target, "finish", "x@else.example")
     assert control_one(target, "finish", "x@else.example").startswith(
         "changed: finished")
 
@@ -579,7 +668,8 @@ def test_upper_case_name(make):
 
 
 def test_many(make):
-    """Over one connection, and more than one read of the database."""
+    """Over one connection, and more than one read of the database. Those who
+    are blocked have no last sync."""
     target = make()
     users = [f"u{number:04}@old.example" for number in range(700)]
     target.store.write_many(
@@ -587,9 +677,10 @@ def test_many(make):
         "VALUES (?, 'old.example', 'x', 1)", [(user,) for user in users])
     target.store.write_many(
         "INSERT INTO migration_job (username, provider, remote_user, "
-        "mechanism, phase, control, adopted_password, credential, login, "
-        "created) VALUES (?, 'oldhost', 'r', 'PLAIN', 'following', 'active', "
-        "'x', 'box', 'wait', 1)", [(user,) for user in users])
+        "mechanism, phase, control, reason, adopted_password, credential, "
+        "login, created) VALUES (?, 'oldhost', 'r', 'PLAIN', 'following', "
+        "'blocked', 'provider', 'x', 'box', 'wait', 1)",
+        [(user,) for user in users])
     results = control(target, "finish", "-A")
     assert list(results) == users
     assert all(result.startswith("changed: finished")
@@ -600,7 +691,8 @@ def test_many(make):
 
 
 def test_finish_after_many(make):
-    """All at once, in batches."""
+    """All at once, in batches: those who are blocked, as nobody waits for
+    them."""
     target = make({"migration_finish_after": "1 secs"})
     users = [(f"u{number:04}@old.example",) for number in range(300)]
     target.store.write_many(
@@ -608,9 +700,9 @@ def test_finish_after_many(make):
         "VALUES (?, 'old.example', 'x', 1)", users)
     target.store.write_many(
         "INSERT INTO migration_job (username, provider, remote_user, "
-        "mechanism, phase, control, adopted_password, credential, login, "
-        "created, following_since) VALUES (?, 'oldhost', 'r', 'PLAIN', "
-        "'following', 'active', 'x', 'box', 'wait', 1, 1)", users)
+        "mechanism, phase, control, reason, adopted_password, credential, "
+        "login, created, following_since) VALUES (?, 'oldhost', 'r', 'PLAIN', "
+        "'following', 'blocked', 'account', 'x', 'box', 'wait', 1, 1)", users)
     wait_until("all to be finished", lambda: target.store.rows(
         "SELECT COUNT(*) AS n FROM migration_job WHERE phase = 'finished' "
         "AND credential = ''")[0]["n"] == len(users))

@@ -90,8 +90,9 @@ BAD_GLOBALS = {
     "not a time": ("migration_retry_max", "soon"),
     "public key unreadable": ("migration_public_key_file", "/no/such.pem"),
     "private key unreadable": ("migration_private_key_file", "/no/such.pem"),
-    "interval": ("migration_interval", "2 hours"),
-    "quota": ("migration_quota", "enforce"),
+    "interval": ("migration_interval", "0"),
+    "quota": ("migration_quota", "half"),
+    "remote deletes": ("migration_remote_deletes", "sometimes"),
     "unknown": ("migration_colour", "blue"),
 }
 
@@ -147,6 +148,9 @@ def test_defaults_are_shown(base):
                     "migration_login_line = 1000",
                     "migration_breaker_failures = 5",
                     "migration_breaker_time = 30 secs",
+                    "migration_interval = 1 hours",
+                    "migration_quota = ignore",
+                    "migration_remote_deletes = follow",
                     "max_logins = 20", "max_connections = 5"):
         assert setting in shown
     assert "service migration {" in shown

@@ -173,6 +173,21 @@ void test_store_adopt(struct migration_store *store, const char *username,
 			test_store_error);
 }
 
+void test_store_job_set(struct migration_store *store, const char *name,
+			const char *set)
+{
+	test_store_exec(store, t_strdup_printf(
+		"UPDATE migration_job SET %s WHERE username = "
+		"'%s@old.example'", set, name));
+}
+
+void test_store_job_add(struct migration_store *store, const char *name,
+			const char *set)
+{
+	test_store_adopt(store, t_strconcat(name, "@old.example", NULL), NOW);
+	test_store_job_set(store, name, set);
+}
+
 struct test_store_lookup {
 	unsigned int calls;
 	enum migration_store_found found;

@@ -50,6 +50,13 @@ int test_store_try_adopt(struct migration_store *store,
 void test_store_adopt(struct migration_store *store, const char *username,
 		      time_t now);
 
+/* Sets columns of the record of name@old.example. */
+void test_store_job_set(struct migration_store *store, const char *name,
+			const char *set);
+/* The same with a new record. */
+void test_store_job_add(struct migration_store *store, const char *name,
+			const char *set);
+
 enum migration_store_found
 test_store_lookup(struct migration_store *store, const char *username,
 		  struct migration_record *record_r);

@@ -70,11 +70,46 @@ static void test_migration_retry_spread(void)
 	test_end();
 }
 
+static void test_migration_retry_interval(void)
+{
+	static const struct {
+		unsigned int interval_secs;
+		uint32_t random;
+		unsigned int delay;
+	} tests[] = {
+		{ 3600, 0, 3600 },
+		{ 3600, 500, 3420 },
+		{ 3600, 999, 3241 },
+		{ 3600, 1000, 3600 },
+		{ UINT_MAX, 0, UINT_MAX },
+		/* nothing spins */
+		{ 9, 999, 9 },
+		{ 1, 999, 1 },
+		{ 0, 0, 1 },
+	};
+	unsigned int i, delay;
+	uint32_t random;
+
+	test_begin("migration retry: interval");
+	for (i = 0; i < N_ELEMENTS(tests); i++) {
+		test_assert_ucmp_idx(
+			migration_retry_interval_secs(tests[i].interval_secs,
+						      tests[i].random),
+			==, tests[i].delay, i);
+	}
+	for (random = 1; random < 0x40000000; random = random * 3 + 1) {
+		delay = migration_retry_interval_secs(7200, random);
+		test_assert(delay >= 6480 && delay <= 7200);
+	}
+	test_end();
+}
+
 int main(void)
 {
 	static void (*const test_functions[])(void) = {
 		test_migration_retry_delay,
 		test_migration_retry_spread,
+		test_migration_retry_interval,
 		NULL
 	};
 	return test_run(test_functions);

@@ -167,12 +167,14 @@ static void test_migration_settings_good(void)
 		{ "migration_password_scheme=BLF-CRYPT" },
 		{ "migration_public_key_file=/x", "migration_private_key_file="
 		  "/y" },
+		{ "migration_interval=1s" },
+		{ "migration_interval=7 days", "migration_finish_after=1s" },
+		{ "migration_quota=enforce" },
+		{ "migration_quota=ignore" },
+		{ "migration_remote_deletes=keep" },
+		{ "migration_remote_deletes=follow" },
 		/* the defaults of what is not supported yet */
-		{ "migration_db_driver=sqlite", "migration_interval=1h",
-		  "migration_finish_after=0",
-		  "migration_quota=ignore",
-		  "migration_remote_deletes=follow",
-		  "migration_account_lookup=" },
+		{ "migration_db_driver=sqlite", "migration_account_lookup=" },
 	};
 	struct migration_settings *set;
 	const char *error;
@@ -256,10 +258,6 @@ static const struct {
 	  "migration_provider p: master_password"NOT_YET },
 	{ { "migration_db_driver=pgsql" }, "migration_db_driver"NOT_YET },
 	{ { "migration_db_driver=mysql" }, "migration_db_driver"NOT_YET },
-	{ { "migration_interval=2h" }, "migration_interval"NOT_YET },
-	{ { "migration_quota=enforce" }, "migration_quota"NOT_YET },
-	{ { "migration_remote_deletes=keep" },
-	  "migration_remote_deletes"NOT_YET },
 	{ { "migration_account_lookup=SELECT 1" },
 	  "migration_account_lookup"NOT_YET },
 	{ { "migration_account_create=INSERT" },
@@ -275,6 +273,9 @@ static const struct {
 	{ { "migration_switch_timeout=601s" },
 	  "migration_switch_timeout: must be 1..600 seconds, because logins "
 	  "wait so long" },
+	{ { "migration_interval=0" },
+	  "migration_interval: must be at least 1 second: what changes at the "
+	  "provider is fetched so often until a migration is finished" },
 	{ { "migration_db_connect=" },
 	  "migration_db_connect: must be the absolute path of the SQLite "
 	  "database" },
@@ -315,6 +316,9 @@ static const struct {
 	  "Unknown setting: migration_provider/p/bogus" },
 	{ { BLOCK("p"), P"ssl=maybe" }, "Invalid value: maybe" },
 	{ { BLOCK("p"), P"login=maybe" }, "Invalid value: maybe" },
+	{ { "migration_quota=half" }, "Invalid value: half" },
+	{ { "migration_remote_deletes=some" }, "Invalid value: some" },
+	{ { "migration_interval=soon" }, "Invalid time interval: soon" },
 	{ { "migration_db_driver=cassandra" }, "Invalid value: cassandra" },
 	{ { BLOCK("p"), P"ssl_verify=maybe" },
 	  "Invalid boolean value: maybe (use yes or no)" },

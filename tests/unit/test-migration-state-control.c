@@ -15,6 +15,7 @@
 #define ATTEMPTS 3
 /* What migration_retry_delay_secs() says after one more. */
 #define WAIT 480
+#define INTERVAL 7200
 
 #define INITIAL MIGRATION_PHASE_INITIAL
 #define FOLLOWING MIGRATION_PHASE_FOLLOWING
@@ -40,9 +41,10 @@
 /* not touched, but for the lease after a sync */
 #define SAME NULL
 
-static const struct migration_retry_settings retry_set = {
-	.min_secs = 60,
-	.max_secs = 600,
+static const struct migration_timing_settings timing_set = {
+	.retry_min_secs = 60,
+	.retry_max_secs = 600,
+	.interval_secs = INTERVAL,
 };
 
 static void
@@ -82,6 +84,8 @@ static const char *test_record_str(const struct migration_record *record)
 		str_append(str, "later");
 	else if (record->next_sync == NOW + WAIT)
 		str_append(str, "wait");
+	else if (record->next_sync == NOW + INTERVAL)
+		str_append(str, "interval");
 	else
 		str_printfa(str, "%ld", (long)record->next_sync);
 	if (record->finish_wanted)
@@ -178,11 +182,11 @@ static const struct {
 	{ FINISH, INITIAL, BLOCKED, 3, C_DONE,
 	  "initial blocked password, 3, later, wanted" },
 	{ FINISH, FOLLOWING, ACTIVE, 0, C_DONE,
-	  "finished active, 0, 0" },
+	  "following active, 0, now, wanted" },
 	{ FINISH, FOLLOWING, ACTIVE, 3, C_DONE,
-	  "finished active, 0, 0" },
+	  "following active, 3, later, wanted" },
 	{ FINISH, FOLLOWING, PAUSED, 3, C_DONE,
-	  "finished active, 0, 0" },
+	  "following paused, 3, later, wanted" },
 	{ FINISH, FOLLOWING, BLOCKED, 3, C_DONE,
 	  "finished active, 0, 0" },
 	{ FINISH, FINISHED, ACTIVE, 0, C_NONE,
@@ -248,8 +252,19 @@ test_one_command(unsigned int i, const struct migration_record *before)
 	test_assert_strcmp_idx(record.credential,
 			       record.phase == FINISHED ? "" : "box", i);
 
-	/* asking twice changes nothing */
-	if (change == C_DONE && command_tests[i].command != DELETE) {
+	/* asking twice changes nothing, but nobody has to wait for the last
+	   sync */
+	if (record.finish_wanted && record.phase == FOLLOWING) {
+		test_assert_idx(strstr(text, "one last sync") != NULL, i);
+		test_assert_idx(migration_state_command(
+			&record, FINISH, NOW + 1, &text) == C_DONE, i);
+		test_assert_strcmp_idx(test_record_str(&record),
+				       "finished active, 0, 0", i);
+		test_assert_strcmp_idx(record.credential, "", i);
+		test_assert_strcmp_idx(record.lease_owner, "", i);
+		test_assert_idx(strstr(text, "since 1970-01-1") != NULL, i);
+		test_assert_idx(strstr(text, "is not fetched") != NULL, i);
+	} else if (change == C_DONE && command_tests[i].command != DELETE) {
 		struct migration_record again = record;
 
 		test_assert_idx(migration_state_command(
@@ -292,17 +307,17 @@ static const struct {
 	const char *after;
 } outcome_tests[] = {
 	{ O_DONE, INITIAL, ACTIVE,
-	  "following active, 0, 0" },
+	  "following active, 0, interval" },
 	{ O_DONE, INITIAL, PAUSED,
 	  "following paused, 0, 0" },
 	{ O_DONE, INITIAL, BLOCKED,
-	  "following active, 0, 0" },
+	  "following active, 0, interval" },
 	{ O_DONE, FOLLOWING, ACTIVE,
-	  "following active, 0, 0" },
+	  "following active, 0, interval" },
 	{ O_DONE, FOLLOWING, PAUSED,
 	  "following paused, 0, 0" },
 	{ O_DONE, FOLLOWING, BLOCKED,
-	  "following active, 0, 0" },
+	  "following active, 0, interval" },
 	{ O_DONE, FINISHED, ACTIVE,
 	  SAME },
 	{ O_DONE, FINISHED, PAUSED,
@@ -437,7 +452,7 @@ static void test_migration_state_outcome(void)
 		result.credential_current = TRUE;
 		result.error = "new error";
 		migration_state_sync_finished(&record, &result, NOW,
-					      &retry_set, 0);
+					      &timing_set, 0);
 		test_assert_strcmp_idx(test_record_str(&record),
 				       outcome_tests[i].after != SAME ?
 				       outcome_tests[i].after :
@@ -464,60 +479,124 @@ static void test_migration_state_outcome(void)
 	test_end();
 }
 
-/* "finish" in phase initial is a wish. */
+/* "finish" is a wish that the end of a sync grants. */
 static void test_migration_state_finish_wanted(void)
 {
 	static const struct {
+		enum migration_phase phase;
 		enum migration_control control;
+		/* the wish was there when the sync began */
+		bool known;
 		enum migration_outcome outcome;
 		const char *after;
 	} tests[] = {
-		{ ACTIVE, O_DONE, "finished active, 0, 0" },
-		{ BLOCKED, O_DONE, "finished active, 0, 0" },
+		{ INITIAL, ACTIVE, TRUE, O_DONE, "finished active, 0, 0" },
+		{ INITIAL, ACTIVE, FALSE, O_DONE, "finished active, 0, 0" },
+		{ INITIAL, BLOCKED, TRUE, O_DONE, "finished active, 0, 0" },
 		/* first somebody has to resume it */
-		{ PAUSED, O_DONE, "following paused, 0, 0, wanted" },
-		{ ACTIVE, O_TEMPORARY, "initial active, 4, wait, wanted" },
-		{ ACTIVE, O_LOCAL, "initial blocked local, 3, 0, wanted" },
+		{ INITIAL, PAUSED, TRUE, O_DONE,
+		  "following paused, 0, 0, wanted" },
+		{ INITIAL, ACTIVE, TRUE, O_TEMPORARY,
+		  "initial active, 4, wait, wanted" },
+		{ INITIAL, ACTIVE, TRUE, O_LOCAL,
+		  "initial blocked local, 3, 0, wanted" },
+		{ FOLLOWING, ACTIVE, TRUE, O_DONE, "finished active, 0, 0" },
+		/* it may have overlooked what came before the wish */
+		{ FOLLOWING, ACTIVE, FALSE, O_DONE,
+		  "following active, 0, now, wanted" },
+		{ FOLLOWING, PAUSED, TRUE, O_DONE,
+		  "following paused, 0, 0, wanted" },
+		/* tried again as ever */
+		{ FOLLOWING, ACTIVE, TRUE, O_TEMPORARY,
+		  "following active, 4, wait, wanted" },
+		{ FOLLOWING, ACTIVE, TRUE, O_PASSWORD,
+		  "following blocked password, 3, 0, wanted" },
 	};
 	struct migration_sync_result result;
 	struct migration_record record;
-	const char *text;
 	unsigned int i;
 
 	test_begin("migration state: finish as soon as it is done");
 	for (i = 0; i < N_ELEMENTS(tests); i++) {
-		test_record_init(&record, INITIAL, tests[i].control, ATTEMPTS);
-		test_assert_idx(migration_state_finish(&record, &text) ==
-				C_DONE, i);
-		test_assert_idx(strstr(text, "first full sync") != NULL, i);
+		test_record_init(&record, tests[i].phase, tests[i].control,
+				 ATTEMPTS);
+		record.finish_wanted = TRUE;
 		i_zero(&result);
 		result.outcome = tests[i].outcome;
 		result.credential_current = TRUE;
 		result.error = "error";
+		result.finish_was_wanted = tests[i].known;
 		migration_state_sync_finished(&record, &result, NOW,
-					      &retry_set, 0);
+					      &timing_set, 0);
 		test_assert_strcmp_idx(test_record_str(&record),
 				       tests[i].after, i);
 		test_assert_strcmp_idx(record.credential,
 				       record.phase == FINISHED ? "" : "box",
 				       i);
-		if (tests[i].outcome == O_DONE) {
-			test_assert_idx(record.last_sync == NOW &&
-					record.following_since == NOW, i);
-		}
-		if (record.control == PAUSED) {
-			test_assert_idx(migration_state_resume(
-				&record, NOW, &text) == C_DONE, i);
-			test_assert_strcmp_idx(test_record_str(&record),
-					       "finished active, 0, 0", i);
-			test_assert_strcmp_idx(record.credential, "", i);
-		}
+		if (tests[i].outcome == O_DONE)
+			test_assert_idx(record.last_sync == NOW, i);
+		if (tests[i].outcome == O_DONE && tests[i].phase == INITIAL)
+			test_assert_idx(record.following_since == NOW, i);
 	}
-	/* what is lost is said */
+	test_end();
+}
+
+/* What people are told, and what they can do about it. */
+static void test_migration_state_finish_text(void)
+{
+	static const struct {
+		enum migration_phase phase;
+		enum migration_control control;
+		unsigned int attempts;
+		const char *credential;
+		bool wanted;
+		const char *text, *after;
+	} tests[] = {
+		{ INITIAL, ACTIVE, 0, "box", FALSE, "first full sync",
+		  "initial active, 0, later, wanted" },
+		{ FOLLOWING, ACTIVE, 0, "box", FALSE,
+		  "one last sync; asked again",
+		  "following active, 0, now, wanted" },
+		{ FOLLOWING, ACTIVE, 3, "box", FALSE, "one last sync at 1970-",
+		  "following active, 3, later, wanted" },
+		{ FOLLOWING, PAUSED, 0, "box", FALSE,
+		  "one last sync when it is resumed",
+		  "following paused, 0, later, wanted" },
+		/* nothing could come of it, or nobody wants it */
+		{ FOLLOWING, BLOCKED, 0, "box", FALSE, "is not fetched",
+		  "finished active, 0, 0" },
+		{ FOLLOWING, ACTIVE, 0, "", FALSE, "is not fetched",
+		  "finished active, 0, 0" },
+		{ FOLLOWING, ACTIVE, 3, "box", TRUE, "is not fetched",
+		  "finished active, 0, 0" },
+		{ FOLLOWING, PAUSED, 0, "box", TRUE, "is not fetched",
+		  "finished active, 0, 0" },
+		{ FOLLOWING, BLOCKED, 0, "box", TRUE, "is not fetched",
+		  "finished active, 0, 0" },
+	};
+	struct migration_record record;
+	const char *text;
+	unsigned int i;
+
+	test_begin("migration state: finish, in words");
+	for (i = 0; i < N_ELEMENTS(tests); i++) {
+		test_record_init(&record, tests[i].phase, tests[i].control,
+				 tests[i].attempts);
+		record.credential = tests[i].credential;
+		record.finish_wanted = tests[i].wanted;
+		test_assert_idx(migration_state_finish(&record, NOW, &text) ==
+				C_DONE, i);
+		test_assert_idx(strstr(text, tests[i].text) != NULL, i);
+		test_assert_strcmp_idx(test_record_str(&record),
+				       tests[i].after, i);
+	}
+	/* the wish outlives a pause */
 	test_record_init(&record, FOLLOWING, ACTIVE, 0);
-	test_assert(migration_state_finish(&record, &text) == C_DONE);
-	test_assert(strstr(text, "since 1970-01-1") != NULL);
-	test_assert(strstr(text, "is not fetched") != NULL);
+	test_assert(migration_state_finish(&record, NOW, &text) == C_DONE);
+	test_assert(migration_state_pause(&record, &text) == C_DONE);
+	test_assert(migration_state_resume(&record, NOW, &text) == C_DONE);
+	test_assert_strcmp(test_record_str(&record),
+			   "following active, 0, now, wanted");
 	test_end();
 }
 
@@ -533,7 +612,7 @@ static void test_migration_state_retry_after(void)
 		{ O_TEMPORARY, 500, "initial active, 4, later" },
 		{ O_TEMPORARY, 1, "initial active, 4, 1000001" },
 		{ O_TEMPORARY, 86400, "initial active, 4, 1086400" },
-		{ O_DONE, 500, "following active, 0, 0" },
+		{ O_DONE, 500, "following active, 0, interval" },
 		{ O_PASSWORD, 500, "initial blocked password, 3, 0" },
 	};
 	struct migration_sync_result result;
@@ -549,7 +628,7 @@ static void test_migration_state_retry_after(void)
 		result.error = "error";
 		result.retry_after_secs = tests[i].retry_after_secs;
 		migration_state_sync_finished(&record, &result, NOW,
-					      &retry_set, 0);
+					      &timing_set, 0);
 		test_assert_strcmp_idx(test_record_str(&record),
 				       tests[i].after, i);
 	}
@@ -565,36 +644,47 @@ static void test_migration_state_finish_is_due(void)
 		struct migration_finish_settings set;
 		bool due;
 		time_t finish_time;
+		bool wanted;
 	} tests[] = {
 		/* never */
-		{ FOLLOWING, ACTIVE, 1, 0, { 0, 0 }, FALSE, 0 },
+		{ FOLLOWING, ACTIVE, 1, 0, { 0, 0 }, FALSE, 0, FALSE },
 		/* after */
-		{ FOLLOWING, ACTIVE, NOW - 10, 0, { 10, 0 }, TRUE, NOW },
-		{ FOLLOWING, ACTIVE, NOW - 99, 0, { 10, 0 }, TRUE, NOW - 89 },
-		{ FOLLOWING, ACTIVE, NOW - 9, 0, { 10, 0 }, FALSE, NOW + 1 },
+		{ FOLLOWING, ACTIVE, NOW - 10, 0, { 10, 0 }, TRUE, NOW, FALSE },
+		{ FOLLOWING, ACTIVE, NOW - 99, 0, { 10, 0 }, TRUE, NOW - 89,
+		  FALSE },
+		{ FOLLOWING, ACTIVE, NOW - 9, 0, { 10, 0 }, FALSE, NOW + 1,
+		  FALSE },
 		/* at */
-		{ FOLLOWING, ACTIVE, NOW, 0, { 0, NOW }, TRUE, NOW },
-		{ FOLLOWING, ACTIVE, NOW, 0, { 0, 1 }, TRUE, 1 },
+		{ FOLLOWING, ACTIVE, NOW, 0, { 0, NOW }, TRUE, NOW, FALSE },
+		{ FOLLOWING, ACTIVE, NOW, 0, { 0, 1 }, TRUE, 1, FALSE },
 		{ FOLLOWING, ACTIVE, NOW - 99, 0, { 0, NOW + 1 }, FALSE,
-		  NOW + 1 },
+		  NOW + 1, FALSE },
 		/* whichever comes first */
 		{ FOLLOWING, ACTIVE, NOW - 5, 0, { 10, NOW - 1 }, TRUE,
-		  NOW - 1 },
+		  NOW - 1, FALSE },
 		{ FOLLOWING, ACTIVE, NOW - 20, 0, { 10, NOW + 1 }, TRUE,
-		  NOW - 10 },
+		  NOW - 10, FALSE },
 		{ FOLLOWING, ACTIVE, NOW - 5, 0, { 10, NOW + 1 }, FALSE,
-		  NOW + 1 },
+		  NOW + 1, FALSE },
 		{ FOLLOWING, ACTIVE, NOW - 5, 0, { 10, NOW + 9 }, FALSE,
-		  NOW + 5 },
+		  NOW + 5, FALSE },
 		/* blocked or not, but an administrator's pause holds it */
-		{ FOLLOWING, BLOCKED, NOW - 10, 0, { 10, 0 }, TRUE, NOW },
-		{ FOLLOWING, PAUSED, NOW - 10, 0, { 10, 1 }, FALSE, 0 },
+		{ FOLLOWING, BLOCKED, NOW - 10, 0, { 10, 0 }, TRUE, NOW,
+		  FALSE },
+		{ FOLLOWING, PAUSED, NOW - 10, 0, { 10, 1 }, FALSE, 0, FALSE },
+		/* the last sync is on its way; if it cannot be, it is not waited
+		   for */
+		{ FOLLOWING, ACTIVE, NOW - 10, 0, { 10, 0 }, FALSE, NOW,
+		  TRUE },
+		{ FOLLOWING, BLOCKED, NOW - 10, 0, { 10, 0 }, TRUE, NOW,
+		  TRUE },
+		{ FOLLOWING, PAUSED, NOW - 10, 0, { 10, 0 }, FALSE, 0, TRUE },
 		/* a sync is let end */
 		{ FOLLOWING, ACTIVE, NOW - 10, NOW + 1, { 10, 0 }, FALSE,
-		  NOW },
+		  NOW, FALSE },
 		/* first its mail, then the end */
-		{ INITIAL, ACTIVE, 0, 0, { 10, 1 }, FALSE, 0 },
-		{ FINISHED, ACTIVE, NOW - 10, 0, { 10, 1 }, FALSE, 0 },
+		{ INITIAL, ACTIVE, 0, 0, { 10, 1 }, FALSE, 0, FALSE },
+		{ FINISHED, ACTIVE, NOW - 10, 0, { 10, 1 }, FALSE, 0, FALSE },
 	};
 	struct migration_record record;
 	time_t before;
@@ -605,6 +695,7 @@ static void test_migration_state_finish_is_due(void)
 		test_record_init(&record, tests[i].phase, tests[i].control, 0);
 		record.following_since = tests[i].following_since;
 		record.lease_until = tests[i].lease_until;
+		record.finish_wanted = tests[i].wanted;
 		test_assert_idx(migration_state_finish_is_due(
 			&record, &tests[i].set, NOW) == tests[i].due, i);
 		test_assert_cmp_idx(migration_state_finish_time(
@@ -625,6 +716,7 @@ int main(void)
 		test_migration_state_command,
 		test_migration_state_outcome,
 		test_migration_state_finish_wanted,
+		test_migration_state_finish_text,
 		test_migration_state_retry_after,
 		test_migration_state_finish_is_due,
 		NULL

@@ -14,9 +14,12 @@
 #define PAUSED MIGRATION_CONTROL_PAUSED
 #define BLOCKED MIGRATION_CONTROL_BLOCKED
 
-static const struct migration_retry_settings retry_set = {
-	.min_secs = 60,
-	.max_secs = 600,
+#define INTERVAL 3000
+
+static const struct migration_timing_settings timing_set = {
+	.retry_min_secs = 60,
+	.retry_max_secs = 600,
+	.interval_secs = INTERVAL,
 };
 
 static void test_migration_state_shown(void)
@@ -92,9 +95,14 @@ static void test_migration_state_due(void)
 		   administrator */
 		{ INITIAL, BLOCKED, 0, 0, "box", FALSE, TRUE },
 		{ INITIAL, PAUSED, 0, 0, "box", FALSE, FALSE },
-		/* dsync must not run twice on an account */
-		{ FOLLOWING, ACTIVE, 0, 0, "box", FALSE, FALSE },
-		{ FOLLOWING, BLOCKED, 0, 0, "box", FALSE, FALSE },
+		/* again and again */
+		{ FOLLOWING, ACTIVE, 0, 0, "box", TRUE, TRUE },
+		{ FOLLOWING, ACTIVE, NOW, NOW, "box", TRUE, TRUE },
+		{ FOLLOWING, ACTIVE, NOW + 1, 0, "box", FALSE, TRUE },
+		{ FOLLOWING, ACTIVE, 0, NOW + 1, "box", FALSE, FALSE },
+		{ FOLLOWING, ACTIVE, 0, 0, "", FALSE, FALSE },
+		{ FOLLOWING, BLOCKED, 0, 0, "box", FALSE, TRUE },
+		{ FOLLOWING, PAUSED, 0, 0, "box", FALSE, FALSE },
 		{ FINISHED, ACTIVE, 0, 0, "box", FALSE, FALSE },
 		{ FINISHED, ACTIVE, 0, 0, "", FALSE, FALSE },
 	};
@@ -222,20 +230,26 @@ struct finished_test {
 static const struct finished_test finished_tests[] = {
 	/* done: whatever was wrong before is over */
 	{ INITIAL, ACTIVE, R_NONE, 0, O_DONE, TRUE,
-	  FOLLOWING, ACTIVE, R_NONE, 0, 0 },
+	  FOLLOWING, ACTIVE, R_NONE, 0, NOW + INTERVAL },
 	{ INITIAL, ACTIVE, R_NONE, 7, O_DONE, TRUE,
-	  FOLLOWING, ACTIVE, R_NONE, 0, 0 },
+	  FOLLOWING, ACTIVE, R_NONE, 0, NOW + INTERVAL },
 	{ INITIAL, ACTIVE, R_NONE, 0, O_DONE, FALSE,
-	  FOLLOWING, ACTIVE, R_NONE, 0, 0 },
+	  FOLLOWING, ACTIVE, R_NONE, 0, NOW + INTERVAL },
 	{ INITIAL, BLOCKED, R_LOCAL, 2, O_DONE, TRUE,
-	  FOLLOWING, ACTIVE, R_NONE, 0, 0 },
+	  FOLLOWING, ACTIVE, R_NONE, 0, NOW + INTERVAL },
 	{ INITIAL, BLOCKED, R_PASSWORD, 0, O_DONE, TRUE,
-	  FOLLOWING, ACTIVE, R_NONE, 0, 0 },
+	  FOLLOWING, ACTIVE, R_NONE, 0, NOW + INTERVAL },
 	/* paused while it ran: the sync counts, the pause stays */
 	{ INITIAL, PAUSED, R_NONE, 0, O_DONE, TRUE,
 	  FOLLOWING, PAUSED, R_NONE, 0, 0 },
+	{ FOLLOWING, PAUSED, R_NONE, 2, O_DONE, TRUE,
+	  FOLLOWING, PAUSED, R_NONE, 0, 0 },
+	{ FOLLOWING, ACTIVE, R_NONE, 0, O_DONE, TRUE,
+	  FOLLOWING, ACTIVE, R_NONE, 0, NOW + INTERVAL },
+	{ FOLLOWING, BLOCKED, R_LOCAL, 0, O_DONE, TRUE,
+	  FOLLOWING, ACTIVE, R_NONE, 0, NOW + INTERVAL },
 	{ FOLLOWING, ACTIVE, R_NONE, 1, O_DONE, TRUE,
-	  FOLLOWING, ACTIVE, R_NONE, 0, 0 },
+	  FOLLOWING, ACTIVE, R_NONE, 0, NOW + INTERVAL },
 
 	/* temporary: no state, but a longer wait each time */
 	{ INITIAL, ACTIVE, R_NONE, 0, O_TEMPORARY, TRUE,
@@ -315,7 +329,7 @@ test_one_finished(const struct finished_test *test, unsigned int i)
 	result.outcome = test->outcome;
 	result.credential_current = test->credential_current;
 	result.error = "new error";
-	migration_state_sync_finished(&record, &result, NOW, &retry_set, 0);
+	migration_state_sync_finished(&record, &result, NOW, &timing_set, 0);
 	test_assert_strcmp_idx(migration_phase_to_string(record.phase),
 			       migration_phase_to_string(test->phase_after),
 			       i);
@@ -343,6 +357,38 @@ static void test_migration_state_sync_finished(void)
 	test_begin("migration state: end of a sync");
 	for (i = 0; i < N_ELEMENTS(finished_tests); i++)
 		test_one_finished(&finished_tests[i], i);
+	test_end();
+}
+
+/* Those who were synced together drift apart. */
+static void test_migration_state_interval(void)
+{
+	static const struct {
+		uint32_t random;
+		time_t next_sync;
+	} tests[] = {
+		{ 0, NOW + 3000 },
+		{ 500, NOW + 2850 },
+		{ 999, NOW + 2701 },
+		{ 1000, NOW + 3000 },
+	};
+	struct migration_sync_result result;
+	struct migration_record record;
+	unsigned int i;
+
+	test_begin("migration state: interval");
+	for (i = 0; i < N_ELEMENTS(tests); i++) {
+		i_zero(&record);
+		record.phase = FOLLOWING;
+		i_zero(&result);
+		result.outcome = O_DONE;
+		/* a provider's wish is for failures */
+		result.retry_after_secs = 7;
+		migration_state_sync_finished(&record, &result, NOW,
+					      &timing_set, tests[i].random);
+		test_assert_cmp_idx(record.next_sync, ==, tests[i].next_sync,
+				    i);
+	}
 	test_end();
 }
 
@@ -374,7 +420,7 @@ static void test_migration_state_progressed(void)
 		result.error = "cut";
 		result.progressed = tests[i].progressed;
 		migration_state_sync_finished(&record, &result, NOW,
-					      &retry_set, 0);
+					      &timing_set, 0);
 		test_assert_ucmp_idx(record.attempts, ==,
 				     tests[i].attempts_after, i);
 		test_assert_cmp_idx(record.next_sync, ==, tests[i].next_sync,
@@ -530,6 +576,7 @@ int main(void)
 		test_migration_state_held,
 		test_migration_state_next_step,
 		test_migration_state_sync_finished,
+		test_migration_state_interval,
 		test_migration_state_progressed,
 		test_migration_state_renewed,
 		test_migration_state_progress,

@@ -67,10 +67,14 @@ static void test_migration_store_control(void)
 		{ "lease_owner = 'n', lease_until = 1700000060",
 		  MIGRATION_COMMAND_FINISH,
 		  "initial|active||0|1700000000|Ym94|1|n" },
-		{ "phase = 'following'", MIGRATION_COMMAND_FINISH,
-		  "finished|active||0|0||0|" },
-		{ "phase = 'following', control = 'paused', "
+		{ "phase = 'following', lease_owner = 'n', "
+		  "lease_until = 1700000060", MIGRATION_COMMAND_FINISH,
+		  "following|active||0|1700000005|Ym94|1|n" },
+		{ "phase = 'following', finish_wanted = 1, "
 		  "lease_owner = 'n', lease_until = 1700000060",
+		  MIGRATION_COMMAND_FINISH, "finished|active||0|0||0|" },
+		{ "phase = 'following', control = 'blocked', "
+		  "reason = 'local'",
 		  MIGRATION_COMMAND_FINISH, "finished|active||0|0||0|" },
 	};
 	struct migration_store *store;
@@ -231,6 +235,14 @@ static void test_migration_store_finish_due(void)
 		  "lease_until = 1700000001", FALSE },
 		{ "phase = 'following', following_since = 5, "
 		  "lease_until = 1700000000", TRUE },
+		/* waits for the last sync, which those who are blocked cannot
+		   have */
+		{ "phase = 'following', following_since = 5, "
+		  "finish_wanted = 1", FALSE },
+		{ "phase = 'following', following_since = 5, "
+		  "finish_wanted = 1, control = 'blocked'", TRUE },
+		{ "phase = 'following', following_since = 5, "
+		  "finish_wanted = 1, control = 'paused'", FALSE },
 		{ "phase = 'initial', following_since = 0", FALSE },
 		{ "phase = 'finished', following_since = 5", FALSE },
 	};
@@ -264,7 +276,7 @@ static void test_migration_store_finish_due(void)
 	test_assert(strstr(test_store_value(store,
 		"SELECT group_concat(sql) FROM sqlite_master "
 		"WHERE name = 'migration_job_finish'"),
-		"(provider, phase, control, following_since)") != NULL);
+		"(provider, phase, control, finish_wanted, following_since)") != NULL);
 	migration_store_deinit(&store);
 	test_tmp_remove();
 	test_end();
@@ -318,14 +330,15 @@ static void test_migration_store_scrub(void)
 		/* nothing to do */
 		migration_store_scrub(store);
 		before = record = test_store_record(store, USER);
-		(void)migration_state_finish(&record, &text);
+		record.finish_wanted = TRUE;
+		(void)migration_state_finish(&record, NOW, &text);
 		if (strcmp(ways[i], "control") == 0) {
 			test_assert(test_control(store, &before, &record) == 1);
 		} else if (strcmp(ways[i], "delete") == 0) {
 			test_assert(test_delete(store, USER, FALSE) == 1);
 		} else {
 			TEST_STORE(&ret, migration_store_finish_sync, store,
-				   &before, &record, "one", NULL);
+				   &before, &record, "one", NULL, NULL);
 			test_assert(ret == 1);
 		}
 		/* or there would be nothing to test */
@@ -347,13 +360,17 @@ static void test_migration_store_upgrade(void)
 	test_begin("migration store: upgrade of records");
 	store = test_store_open();
 	test_job_init(store, "phase = 'following', last_sync = 1699999000");
+	test_store_exec(store, "DROP INDEX migration_job_overdue");
 	test_store_exec(store, "DROP INDEX migration_job_finish");
 	test_store_exec(store,
 		"ALTER TABLE migration_job DROP COLUMN finish_wanted");
 	test_store_exec(store,
 		"ALTER TABLE migration_job DROP COLUMN following_since");
-	test_store_exec(store, "DELETE FROM migration_schema WHERE version = "
-			"(SELECT MAX(version) FROM migration_schema)");
+	test_store_exec(store, "ALTER TABLE migration_job DROP COLUMN notes");
+	test_store_exec(store, "DROP TABLE migration_note");
+	/* as version 3 left it, as far as it matters */
+	test_store_exec(store, "DELETE FROM migration_schema "
+			"WHERE version > 3");
 	migration_store_deinit(&store);
 
 	store = test_store_open();

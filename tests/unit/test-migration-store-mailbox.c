@@ -217,12 +217,12 @@ static void test_migration_store_mailboxes_finish(void)
 	record.lease_until = 0;
 	TEST_STORE(&ret, migration_store_finish_sync, store, &before,
 		   &record, "two",
-		   &changes);
+		   &changes, NULL);
 	test_assert(ret == 0);
 	test_assert_strcmp(test_list(store, USER), "");
 	TEST_STORE(&ret, migration_store_finish_sync, store, &before,
 		   &record, "one",
-		   &changes);
+		   &changes, NULL);
 	test_assert(ret == 1);
 	test_assert_strcmp(test_list(store, USER), "INBOX 9/9 900|");
 	migration_store_deinit(&store);
