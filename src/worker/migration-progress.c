@@ -45,15 +45,15 @@ struct migration_progress {
 	volatile sig_atomic_t stopped;
 };
 
-static void progress_tell(struct migration_progress *progress)
+static void progress_tell(struct migration_progress *progress, bool now)
 {
-	struct timeval now;
+	struct timeval tv;
 
-	i_gettimeofday(&now);
-	if (timeval_diff_msecs(&now, &progress->last_call) <
-	    MIGRATION_PROGRESS_INTERVAL_MSECS)
+	i_gettimeofday(&tv);
+	if (!now && timeval_diff_msecs(&tv, &progress->last_call) <
+			    MIGRATION_PROGRESS_INTERVAL_MSECS)
 		return;
-	progress->last_call = now;
+	progress->last_call = tv;
 	if (progress->journal != NULL)
 		migration_journal_touch(progress->journal);
 	progress->callback(progress, progress->current, progress->context);
@@ -65,7 +65,7 @@ static void progress_tick(void *context)
 
 	if (progress->stopped != 0 && progress->remote != NULL)
 		migration_remote_abort(progress->remote);
-	progress_tell(progress);
+	progress_tell(progress, FALSE);
 }
 
 struct migration_progress *
@@ -148,12 +148,14 @@ void migration_progress_set_mailbox(struct migration_progress *progress,
 		progress->changed_tail = &entry->next_changed;
 	}
 	/* many small mailboxes take long, without any ioloop */
-	progress_tell(progress);
+	progress_tell(progress, FALSE);
 }
 
 void migration_progress_set_total_known(struct migration_progress *progress)
 {
 	progress->total_known = TRUE;
+	/* what was here before anything is saved */
+	progress_tell(progress, TRUE);
 }
 
 void migration_progress_add_received(struct migration_progress *progress,

@@ -37,7 +37,7 @@ void migration_progress_set_journal(struct migration_progress *progress,
 void migration_progress_set_mailbox(struct migration_progress *progress,
 				    const char *name, unsigned int done,
 				    unsigned int total, uint64_t bytes);
-/* All mailboxes have been told about. */
+/* All mailboxes have been told about: that is reported at once. */
 void migration_progress_set_total_known(struct migration_progress *progress);
 /* A message has come from the provider, and then was saved. */
 void migration_progress_add_received(struct migration_progress *progress,
