@@ -21,6 +21,7 @@ FETCH_ITEMS = {
     "date": re.compile(rb'\bINTERNALDATE "([^"]+)"'),
     "size": re.compile(rb"\bRFC822.SIZE (\d+)"),
 }
+MESSAGE_ID = re.compile(rb"^Message-ID: *(\S+)", re.I | re.M)
 LIST = re.compile(rb'\((?P<flags>[^)]*)\) (?:"(?P<sep>.)"|NIL) (?P<name>.*)',
                   re.S)
 # What the table shows, in this order.
@@ -37,6 +38,8 @@ class Mail:
     date: int
     size: int
     sha256: str
+    # For people, if there is one; not compared
+    message_id: str = ""
 
 
 @dataclass
@@ -46,6 +49,8 @@ class Mailbox:
     subscribed: bool
     selectable: bool = True
     mails: dict = field(default_factory=dict)
+    # Not compared
+    uidnext: int = 0
 
     def aspects(self):
         """What is compared: a value for each of ASPECTS."""
@@ -66,8 +71,7 @@ class Mailbox:
 def snapshot(client):
     """The account of a logged-in imaplib client: Mailbox by name, hierarchy
     by "/". Only EXAMINE and BODY.PEEK."""
-    _, lines = client.lsub()
-    subscribed = {name for name, _, _ in _parse_list(lines)}
+    subscribed = subscriptions(client)
     result = {}
     _, lines = client.list()
     for name, wire_name, flags in _parse_list(lines):
@@ -77,6 +81,12 @@ def snapshot(client):
             _read_mailbox(client, wire_name, mailbox)
         result[name] = mailbox
     return result
+
+
+def subscriptions(client):
+    """Names that are subscribed, also of folders that do not exist."""
+    _, lines = client.lsub()
+    return {name for name, _, _ in _parse_list(lines)}
 
 
 def _parse_list(lines):
@@ -102,6 +112,7 @@ def _read_mailbox(client, wire_name, mailbox):
     if status != "OK":
         raise RuntimeError(f"EXAMINE {quoted}: {data!r}")
     mailbox.uidvalidity = int(client.response("UIDVALIDITY")[1][0])
+    mailbox.uidnext = int(client.response("UIDNEXT")[1][0] or 0)
     if int(data[0]) > 0:
         _, lines = client.uid("FETCH", "1:*", "(UID FLAGS INTERNALDATE "
                               "RFC822.SIZE BODY.PEEK[])")
@@ -119,12 +130,14 @@ def _parse_fetch(head, body):
             for name, regex in FETCH_ITEMS.items()}
     flags = item["flags"].split()
     date = datetime.strptime(item["date"].strip(), "%d-%b-%Y %H:%M:%S %z")
+    message_id = MESSAGE_ID.search(body.partition(b"\r\n\r\n")[0])
     return int(item["uid"]), Mail(
         frozenset(flag for flag in flags
                   if flag.startswith("\\") and flag.lower() != "\\recent"),
         frozenset(flag.lower() for flag in flags if not flag.startswith("\\")),
         int(date.timestamp()), int(item["size"]),
-        hashlib.sha256(body).hexdigest())
+        hashlib.sha256(body).hexdigest(),
+        message_id[1].decode(errors="replace") if message_id else "")
 
 
 def differences(a, b):

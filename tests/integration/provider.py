@@ -5,7 +5,8 @@ import re
 
 from compare import connect, disk_fingerprint, read_account
 from corpus import seed_account
-from dovecot import MAIL_GID, MAIL_UID, Dovecot, password_entry
+from dovecot import (MAIL_GID, MAIL_UID, Dovecot, copy_folder,
+                     password_entry)
 from polling import wait_until
 
 DELIMITER = "."
@@ -72,10 +73,7 @@ userdb {{
 
     def seed(self, user, folders):
         """Fills a mailbox and sets the UIDVALIDITYs that the corpus wants."""
-        password = self.passwords[user]
-        with connect(f"127.0.0.1:{self.ports['imap']}") as client:
-            client.authenticate("PLAIN", lambda _: b"\0" + user.encode() +
-                                b"\0" + password)
+        with self.client(user) as client:
             seed_account(client, folders)
         for folder in folders:
             if folder.uid_validity:
@@ -83,6 +81,30 @@ userdb {{
                 self.doveadm("mailbox", "update", "-u", user,
                              "--uid-validity", folder.uid_validity,
                              self._utf8_name(user, folder.name), check=True)
+
+    def client(self, user):
+        """A logged-in imaplib client."""
+        client = connect(f"127.0.0.1:{self.ports['imap']}")
+        client.authenticate("PLAIN", lambda _: b"\0" + user.encode() + b"\0" +
+                            self.passwords[user])
+        return client
+
+    def copy_account(self, user, new_user):
+        """Adds a user with the same password and mail."""
+        self.add_user(new_user, self.passwords[user])
+        self._home(new_user).rmdir()
+        copy_folder(self._home(user), self._home(new_user))
+
+    def rebuild(self, user, name):
+        """A folder of a Maildir loses what Dovecot knows about it: it gets a
+        new UIDVALIDITY, and its messages get new UIDs."""
+        root = self._home(user) / "Maildir"
+        folder = root if name == "INBOX" else \
+            root / ("." + name.replace("/", DELIMITER))
+        for path in [*folder.glob("dovecot-uidlist*"),
+                     *folder.glob("dovecot.index*"),
+                     *root.glob("dovecot.list.index*")]:
+            path.unlink()
 
     def snapshot(self, user):
         return read_account(f"127.0.0.1:{self.ports['imap']}", user,

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from compare import read_account
+from compare import connect, read_account
 from dovecot import (MAIL_GID, MAIL_LOCATIONS, MAIL_UID, Dovecot, own,
                      password_entry)
 from imap import login
@@ -78,6 +78,13 @@ userdb {{
 
     def login(self, user, password, timeout=60):
         return login(self.ports["imap"], user, password, timeout=timeout)
+
+    def client(self, user, password):
+        """A logged-in imaplib client."""
+        client = connect(f"127.0.0.1:{self.ports['imap']}")
+        client.authenticate("PLAIN", lambda _: b"\0" + user.encode() + b"\0" +
+                            password.encode())
+        return client
 
     def snapshot(self, user, password):
         return read_account(f"127.0.0.1:{self.ports['imap']}", user, password)

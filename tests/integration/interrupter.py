@@ -1,0 +1,109 @@
+"""Everything that can come between a sync and its end."""
+
+import subprocess
+
+from dovecot import DOVEADM
+from polling import wait_until
+
+SYNC_SECS = 180
+
+
+class Interrupter:
+    """Starts syncs of a user at a target and interrupts them. chance is a
+    random.Random, total the number of changes on disk that a sync makes:
+    measure() it first."""
+
+    def __init__(self, old, target, user, tap, crasher, chance):
+        self.old, self.target, self.user = old, target, user
+        self.tap, self.crasher, self.random = tap, crasher, chance
+        self.total = 0
+        # How a sync was interrupted, how often
+        self.done = {}
+
+    def sync(self):
+        """To its end; returns what doveadm complains about."""
+        self.crasher.arm(0)
+        process = self.start()
+        error = process.communicate(timeout=SYNC_SECS)[1].decode()
+        return error.strip() if process.returncode != 0 else ""
+
+    def measure(self):
+        """The same; total is what this sync has made."""
+        error = self.sync()
+        self.total = self.crasher.count()
+        assert self.total > 0, f"the sync changed nothing: {error}"
+        return error
+
+    def start(self):
+        return subprocess.Popen(
+            [DOVEADM, "-c", self.target.config, "migration", "sync", "-u",
+             self.user], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+
+    def kill_at_change(self, least=0.0, most=1.0):
+        """The worker, at a change on disk between these parts of all."""
+        self.crasher.arm(1 + int(self.total * self.random.uniform(least,
+                                                                  most)))
+        self._wait(self.start())
+        if self.crasher.fired():
+            self._count("killed at a change on disk")
+        self.crasher.arm(0)
+        self._expire_locks()
+
+    def kill_at_byte(self):
+        """The worker, when it has got so many bytes of the provider's."""
+        self._stall("killed at a byte", lambda: [
+            process.kill() for process in
+            self.target.processes("migration-worker")])
+
+    def cut(self):
+        self._stall("line cut", self.tap.drop_connections)
+
+    def restart_provider(self):
+        def restart():
+            self.old.crash()
+            self.old.start()
+
+        self._stall("provider restarted", restart)
+
+    def crash(self):
+        """Everything here, as when the power fails."""
+        def crash():
+            self.target.crash()
+            self.target.start()
+
+        self._stall("all killed", crash)
+
+    def _stall(self, what, action):
+        """Does it while the worker waits for the rest of an answer."""
+        self.tap.stall_if(lambda: self.target.processes("migration-worker"),
+                          int(10 ** self.random.uniform(2.5, 5.3)))
+        process = self.start()
+        wait_until("the sync to stand still or end", lambda:
+                   self.tap.stalled() or process.poll() is not None, SYNC_SECS)
+        if self.tap.stalled():
+            self.tap.stall_no_more()
+            action()
+            self._count(what)
+        self.tap.release()
+        self._wait(process)
+        wait_until("the line to be free", lambda: self.tap.stalled() == 0)
+        self._expire_locks()
+
+    def _expire_locks(self):
+        """Nobody waits here for the 2 minutes after which Dovecot takes over
+        the lock file of a process that is gone."""
+        name, domain = self.user.split("@")
+        home = self.target.folder / "mail" / domain / name
+        for path in home.rglob("dovecot-uidlist.lock"):
+            path.unlink()
+
+    @staticmethod
+    def _wait(process):
+        process.communicate(timeout=SYNC_SECS)
+
+    def _count(self, what):
+        self.done[what] = self.done.get(what, 0) + 1
+
+    def __str__(self):
+        return ", ".join(f"{count} {what}" for what, count in
+                         sorted(self.done.items()))
