@@ -550,7 +550,9 @@ def _align(arrivals, mails):
                 arrivals, mails, cost, i, j)), default=0)
     result, i, j = [], 0, 0
     while i < rows or j < columns:
-        _, (down, right) = min(_steps(arrivals, mails, cost, i, j))
+        # of equal ways, a pair as early as possible
+        _, (down, right) = min(_steps(arrivals, mails, cost, i, j),
+                               key=lambda step: (step[0], -sum(step[1])))
         result.append((i if down else None, j if right else None))
         i, j = i + down, j + right
     return result

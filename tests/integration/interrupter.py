@@ -41,11 +41,11 @@ class Interrupter:
 
     def kill_at_change(self, least=0.0, most=1.0):
         """The worker, at a change on disk between these parts of all."""
-        self.crasher.arm(1 + int(self.total * self.random.uniform(least,
-                                                                  most)))
+        number = 1 + int(self.total * self.random.uniform(least, most))
+        self.crasher.arm(number)
         self._wait(self.start())
         if self.crasher.fired():
-            self._count("killed at a change on disk")
+            self._count("killed at a change on disk", number)
         self.crasher.arm(0)
         self._expire_locks()
 
@@ -75,15 +75,16 @@ class Interrupter:
 
     def _stall(self, what, action):
         """Does it while the worker waits for the rest of an answer."""
+        number = int(10 ** self.random.uniform(2.5, 5.3))
         self.tap.stall_if(lambda: self.target.processes("migration-worker"),
-                          int(10 ** self.random.uniform(2.5, 5.3)))
+                          number)
         process = self.start()
         wait_until("the sync to stand still or end", lambda:
                    self.tap.stalled() or process.poll() is not None, SYNC_SECS)
         if self.tap.stalled():
             self.tap.stall_no_more()
             action()
-            self._count(what)
+            self._count(what, number)
         self.tap.release()
         self._wait(process)
         wait_until("the line to be free", lambda: self.tap.stalled() == 0)
@@ -101,8 +102,10 @@ class Interrupter:
     def _wait(process):
         process.communicate(timeout=SYNC_SECS)
 
-    def _count(self, what):
+    def _count(self, what, number):
+        """number says when, for the output of a test that fails."""
         self.done[what] = self.done.get(what, 0) + 1
+        print(f"{self.user}: {what}: {number}")
 
     def __str__(self):
         return ", ".join(f"{count} {what}" for what, count in

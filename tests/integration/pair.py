@@ -144,6 +144,10 @@ class Pair:
         there, here = look(self.remote), look(self.local)
         with Unchanged(self.old, self.user):
             error = (sync or self.sync)()
+            if interrupted:
+                # servers were started anew, or files made anew
+                self.connect_remote()
+                self.connect_local()
         changed = explain(there.folders, look(self.remote).folders)
         complaints = self.model.synced(there, here, look(self.local),
                                        interrupted)

@@ -7,7 +7,8 @@ import shutil
 
 import pytest
 
-from checks import Unchanged, assert_answer, assert_same_account
+from checks import Unchanged, assert_answer
+from compare import explain
 from corpus import Folder, Message, Writer
 from crasher import Crasher
 from interrupter import Interrupter
@@ -109,9 +110,10 @@ def pull_all(interrupter, expected, mail_format):
             for step in steps:
                 step()
             error = interrupter.sync()
-        assert error == "", f"{user} after {interrupter}: {error}"
-        assert_same_account(expected, interrupter.target.snapshot(
-            user, PASSWORD))
+        assert error == "", f"{user} ({mail_format}): {error}"
+        wrong = explain(expected, interrupter.target.snapshot(user, PASSWORD))
+        assert wrong == "", (f"{user} at the provider / here ({mail_format}; "
+                             f"see what was interrupted below):\n{wrong}")
 
 
 # Following
@@ -145,14 +147,11 @@ def follow_all(interrupter, walk):
         [interrupter.kill_at_byte, interrupter.cut, interrupter.kill_at_byte],
         [interrupter.restart_provider, interrupter.crash]]
     for steps in ways:
-        walk.round(lambda steps=steps: interrupted_sync(interrupter, walk,
-                                                        steps),
+        walk.round(lambda steps=steps: interrupted_sync(interrupter, steps),
                    interrupted=True)
 
 
-def interrupted_sync(interrupter, walk, steps):
+def interrupted_sync(interrupter, steps):
     for step in steps:
         step()
-    error = interrupter.sync()
-    walk.reconnect()
-    return error
+    return interrupter.sync()

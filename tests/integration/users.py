@@ -44,6 +44,8 @@ class User:
         # Names that had a folder and have none: not used again before the next
         # sync, for the same reason
         self.vacated = set()
+        # Of these, names of folders that have another name now
+        self.renamed = set()
 
     def change(self):
         """One change."""
@@ -150,9 +152,12 @@ class User:
     # Folders
 
     def _create_folder(self):
+        # nothing below a folder that the other side has just renamed: it
+        # would move along, or not
         names = [name for name in self.folders
                  if name not in self.folder_names() and
-                 name not in self.vacated]
+                 name not in self.vacated and
+                 name.rpartition("/")[0] not in self.other.renamed]
         if not names:
             return None
         name = self.random.choice(names)
@@ -183,6 +188,7 @@ class User:
         new = self.random.choice(names)
         self.check(self.client.rename(self.quote(name), self.quote(new)))
         self._vacate(name)
+        self.renamed.add(name)
         return f"folder {name} renamed to {new}"
 
     def _new_names(self):

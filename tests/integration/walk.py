@@ -55,16 +55,13 @@ class Walk:
         self.pair.old.rebuild(self.pair.user, name)
         return self.pair.connect_remote()
 
-    def reconnect(self):
-        """After a server was started anew."""
-        self.remote.client = self.pair.connect_remote()
-        self.local.client = self.pair.connect_local()
-
     def round(self, sync=None, interrupted=False):
         """sync is called instead of Pair.sync()."""
         self.number += 1
         told = self.change()
         complaints = self.pair.follow(sync, interrupted)
+        self.remote.client = self.pair.remote
+        self.local.client = self.pair.local
         if complaints:
             pytest.fail(
                 f"round {self.number} of {self.name}, SEED={SEED}\n" +
