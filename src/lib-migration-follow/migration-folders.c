@@ -14,6 +14,7 @@
 
 #define FOLDERS_FILENAME "dovecot-migration.folders"
 #define FOLDERS_HEADER "dovecot-migration folders 1"
+#define FOLDERS_HEADER_COMPLETE FOLDERS_HEADER " complete"
 #define FOLDERS_MAX_LINE (1024 * 16)
 
 static struct migration_folder *folders_parse_line(pool_t pool,
@@ -38,13 +39,14 @@ static struct migration_folder *folders_parse_line(pool_t pool,
 
 int migration_folders_read(const char *dir, pool_t pool,
 			   ARRAY_TYPE(migration_folder) *folders,
-			   const char **error_r)
+			   bool *complete_r, const char **error_r)
 {
 	const char *path = t_strconcat(dir, "/" FOLDERS_FILENAME, NULL), *line;
 	struct migration_folder *folder;
 	struct istream *input;
 	int fd, ret = 0;
 
+	*complete_r = FALSE;
 	fd = open(path, O_RDONLY | O_NOFOLLOW);
 	if (fd == -1) {
 		if (errno == ENOENT)
@@ -54,7 +56,10 @@ int migration_folders_read(const char *dir, pool_t pool,
 	}
 	input = i_stream_create_fd_autoclose(&fd, FOLDERS_MAX_LINE);
 	line = i_stream_read_next_line(input);
-	if (line != NULL && strcmp(line, FOLDERS_HEADER) == 0) {
+	*complete_r =
+		line != NULL && strcmp(line, FOLDERS_HEADER_COMPLETE) == 0;
+	if (*complete_r ||
+	    (line != NULL && strcmp(line, FOLDERS_HEADER) == 0)) {
 		while ((line = i_stream_read_next_line(input)) != NULL)
 			T_BEGIN
 			{
@@ -87,7 +92,7 @@ static void folders_append(string_t *str, const struct migration_folder *folder)
 
 int migration_folders_write(const char *dir,
 			    const ARRAY_TYPE(migration_folder) *folders,
-			    const char **error_r)
+			    bool complete, const char **error_r)
 {
 	const char *path = t_strconcat(dir, "/" FOLDERS_FILENAME, NULL);
 	const char *temp_path = t_strconcat(path, ".tmp", NULL);
@@ -95,7 +100,8 @@ int migration_folders_write(const char *dir,
 	struct migration_folder *folder;
 	int fd, ret = 0;
 
-	str_append(str, FOLDERS_HEADER "\n");
+	str_append(str, complete ? FOLDERS_HEADER_COMPLETE : FOLDERS_HEADER);
+	str_append_c(str, '\n');
 	array_foreach_elem(folders, folder)
 		T_BEGIN
 		{

@@ -20,13 +20,13 @@ struct migration_folder {
 };
 ARRAY_DEFINE_TYPE(migration_folder, struct migration_folder *);
 
-/* A file that is not there, or is damaged, gives no folders. Returns 0, or -1
+/* complete: a sync has brought everything once. A file that is not there, or is damaged, gives no folders. Returns 0, or -1
    if it cannot be read. */
 int migration_folders_read(const char *dir, pool_t pool,
 			   ARRAY_TYPE(migration_folder) *folders,
-			   const char **error_r);
+			   bool *complete_r, const char **error_r);
 int migration_folders_write(const char *dir,
 			    const ARRAY_TYPE(migration_folder) *folders,
-			    const char **error_r);
+			    bool complete, const char **error_r);
 
 #endif

@@ -99,8 +99,10 @@ static bool gone_rename(struct migration_follow *follow,
 	if (gone_is_own(dest, folder)) {
 		/* together with its parent */
 		renamed = TRUE;
-	} else if (gone_is_own(box, folder) &&
-		   mailbox_exists(dest, FALSE, &existence) == 0 &&
+	} else if (!gone_is_own(box, folder)) {
+		/* the user has deleted it, and that it stays */
+		renamed = TRUE;
+	} else if (mailbox_exists(dest, FALSE, &existence) == 0 &&
 		   existence != MAILBOX_EXISTENCE_SELECT) {
 		mailbox_close(dest);
 		mailbox_close(box);
@@ -111,10 +113,9 @@ static bool gone_rename(struct migration_follow *follow,
 		}
 	}
 	if (renamed) {
-		if (folder->subscribed) {
-			(void)mailbox_set_subscribed(box, FALSE);
-			(void)mailbox_set_subscribed(dest, TRUE);
-		}
+		/* the provider knows whether the new name is */
+		(void)mailbox_set_subscribed(box, FALSE);
+		folder->subscribed = FALSE;
 		folder->remote_name = listed->name;
 		folder->name = name;
 	}

@@ -218,8 +218,7 @@ int follow_local_update(struct follow_mailbox *box)
 	struct mail *mail;
 	int ret = 1;
 
-	trans = mailbox_transaction_begin(
-		box->box, MAILBOX_TRANSACTION_FLAG_EXTERNAL, __func__);
+	trans = mailbox_transaction_begin(box->box, 0, __func__);
 	mail = mail_alloc(trans, 0, NULL);
 	array_foreach_modifiable(&box->known, remote) {
 		local = follow_local_find(box, remote->uid);

@@ -125,7 +125,8 @@ static int mailbox_adopt(struct follow_mailbox *box)
 
 	mailbox_get_open_status(box->box, STATUS_UIDVALIDITY | STATUS_MESSAGES,
 				&status);
-	if (status.uidvalidity != box->uid_validity) {
+	if (status.uidvalidity != box->uid_validity &&
+	    (status.messages == 0 || !box->follow->complete)) {
 		if (mailbox_update(box->box, &update) < 0 ||
 		    mailbox_sync(box->box, 0) < 0)
 			return follow_mailbox_failed(box, box->box);
@@ -149,14 +150,12 @@ static int mailbox_rebuild(struct follow_mailbox *box)
 	hdr->comparing = TRUE;
 	array_clear(migration_mark_pending(box->mark));
 	if (uid_validity != 0) {
-		box->rebuilt = TRUE;
 		e_info(box->box->event,
 		       "The provider has made the mailbox anew (UIDVALIDITY %u "
 		       "-> %u): its messages are compared with those here",
 		       uid_validity, box->uid_validity);
 	}
-	trans = mailbox_transaction_begin(
-		box->box, MAILBOX_TRANSACTION_FLAG_EXTERNAL, __func__);
+	trans = mailbox_transaction_begin(box->box, 0, __func__);
 	migration_mark_reset(box->mark, trans);
 	migration_mark_write(box->mark, trans);
 	if (mailbox_transaction_commit(&trans) < 0 ||
@@ -215,8 +214,7 @@ static int mailbox_finish(struct follow_mailbox *box)
 	hdr->comparing = FALSE;
 	hdr->suspect_uid = 0;
 	hdr->local_next_uid = box->next_uid;
-	trans = mailbox_transaction_begin(
-		box->box, MAILBOX_TRANSACTION_FLAG_EXTERNAL, __func__);
+	trans = mailbox_transaction_begin(box->box, 0, __func__);
 	migration_mark_write(box->mark, trans);
 	if (mailbox_transaction_commit(&trans) < 0)
 		return follow_mailbox_failed(box, box->box);
@@ -228,7 +226,7 @@ static int mailbox_finish(struct follow_mailbox *box)
    mailbox: it gets new ones. */
 static int mailbox_renumber_own(struct follow_mailbox *box)
 {
-	struct mailbox_transaction_context *trans;
+	struct mailbox_transaction_context *trans, *expunge_trans;
 	struct mail_save_context *save;
 	struct follow_local *local;
 	struct mail *mail;
@@ -240,7 +238,9 @@ static int mailbox_renumber_own(struct follow_mailbox *box)
 		MAILBOX_TRANSACTION_FLAG_EXTERNAL |
 			MAILBOX_TRANSACTION_FLAG_ASSIGN_UIDS,
 		__func__);
-	mail = mail_alloc(trans, MAIL_FETCH_STREAM_HEADER, NULL);
+	/* files are only taken away by a transaction that is not external */
+	expunge_trans = mailbox_transaction_begin(box->box, 0, __func__);
+	mail = mail_alloc(expunge_trans, MAIL_FETCH_STREAM_HEADER, NULL);
 	array_foreach_modifiable(&box->locals, local) {
 		if (ret < 0)
 			break;
@@ -258,7 +258,11 @@ static int mailbox_renumber_own(struct follow_mailbox *box)
 	mail_free(&mail);
 	if (ret < 0)
 		mailbox_transaction_rollback(&trans);
-	else if (mailbox_transaction_commit(&trans) < 0 ||
+	else if (mailbox_transaction_commit(&trans) < 0)
+		ret = -1;
+	if (ret < 0)
+		mailbox_transaction_rollback(&expunge_trans);
+	else if (mailbox_transaction_commit(&expunge_trans) < 0 ||
 		 mailbox_sync(box->box, 0) < 0)
 		ret = -1;
 	return ret < 0 ? follow_mailbox_failed(box, box->box) : 1;

@@ -30,6 +30,9 @@ struct migration_follow {
 	/* all that is known, and of these the ones to follow, INBOX first */
 	ARRAY_TYPE(migration_folder) folders;
 	ARRAY_TYPE(follow_pair) pairs;
+	/* a sync has brought everything once: mailboxes here have a life of
+	   their own */
+	bool complete;
 
 	/* of the first mailbox that could not be used now */
 	const char *incomplete_error;
@@ -105,8 +108,6 @@ struct follow_mailbox {
 	/* what the provider has up to this UID was taken before, and what is
 	   not here any longer was deleted here */
 	uint32_t taken_uid;
-	/* the provider has made it anew */
-	bool rebuilt;
 
 	/* the provider's UIDVALIDITY was taken for a mailbox with mail in it */
 	bool adopted;

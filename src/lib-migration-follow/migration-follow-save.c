@@ -26,6 +26,8 @@ struct save_context {
 	struct follow_match *match;
 	/* begun when there is something to write */
 	struct mailbox_transaction_context *trans;
+	/* for flags of mail that is here already: these must not be external */
+	struct mailbox_transaction_context *flags_trans;
 	unsigned int trans_messages;
 	uoff_t trans_bytes;
 
@@ -97,7 +99,9 @@ static void save_commit(struct save_context *ctx)
 	if (!box->hdr->comparing)
 		box->hdr->local_next_uid = box->next_uid;
 	migration_mark_write(box->mark, ctx->trans);
-	if (mailbox_transaction_commit(&ctx->trans) < 0) {
+	if ((ctx->flags_trans != NULL &&
+	     mailbox_transaction_commit(&ctx->flags_trans) < 0) ||
+	    mailbox_transaction_commit(&ctx->trans) < 0) {
 		(void)follow_mailbox_failed(box, box->box);
 		ctx->failed = TRUE;
 	}
@@ -127,7 +131,11 @@ static void save_match_flags(struct save_context *ctx,
 	struct mail_keywords *keywords;
 	struct mail *mail;
 
-	mail = mail_alloc(ctx->trans, 0, NULL);
+	if (ctx->flags_trans == NULL) {
+		ctx->flags_trans =
+			mailbox_transaction_begin(box->box, 0, __func__);
+	}
+	mail = mail_alloc(ctx->flags_trans, 0, NULL);
 	mail_set_seq(mail, local->seq);
 	keywords = mailbox_keywords_create_valid(
 		box->box, follow_keyword_names(box, remote));
@@ -556,6 +564,8 @@ static int save_finish(struct save_context *ctx, int ret)
 		i_close_fd(&ctx->mails[i].stash_fd);
 	if (ctx->failed && ctx->trans != NULL)
 		mailbox_transaction_rollback(&ctx->trans);
+	if (ctx->failed && ctx->flags_trans != NULL)
+		mailbox_transaction_rollback(&ctx->flags_trans);
 	save_commit(ctx);
 	follow_match_deinit(&ctx->match);
 	if (ctx->failed)

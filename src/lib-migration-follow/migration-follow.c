@@ -69,8 +69,7 @@ static void follow_subscribe(struct migration_follow *follow,
 	/* what the user has here is not unsubscribed by its first sync */
 	if (pair->is_new && !subscribed && !created)
 		return;
-	if (mailbox_is_subscribed(box) != subscribed &&
-	    mailbox_set_subscribed(box, subscribed) < 0) {
+	if (mailbox_set_subscribed(box, subscribed) < 0) {
 		follow_note(follow, pair->folder,
 			    t_strdup_printf(
 				    "Cannot be subscribed: %s",
@@ -105,7 +104,9 @@ static int follow_open(struct migration_follow *follow,
 			return -1;
 		created = TRUE;
 	}
-	if (mailbox_open(box) < 0 || mailbox_sync(box, 0) < 0 ||
+	/* Maildir would leave out what was changed in the same second */
+	if (mailbox_open(box) < 0 ||
+	    mailbox_sync(box, MAILBOX_SYNC_FLAG_FULL_READ) < 0 ||
 	    mailbox_get_metadata(box, MAILBOX_METADATA_GUID, &metadata) < 0)
 		return -1;
 	guid_128_copy(pair->folder->guid, metadata.guid);
@@ -226,7 +227,7 @@ static int follow_account(struct migration_follow *follow, const char **error_r)
 	int ret;
 
 	if (migration_folders_read(set->dir, follow->pool, &follow->folders,
-				   error_r) < 0) {
+				   &follow->complete, error_r) < 0) {
 		follow->local_error = MAIL_ERROR_TEMP;
 		follow->local_error_text = p_strdup(follow->pool, *error_r);
 		return 0;
@@ -239,16 +240,14 @@ static int follow_account(struct migration_follow *follow, const char **error_r)
 		*error_r = "The provider lists no folders";
 		return -1;
 	}
-	if (mailbox_list_iter_subscriptions_refresh(set->ns->list) < 0) {
-		/* then they cannot be set either, and that is noted */
-	}
 	if (follow_gone(follow) < 0) {
 		*error_r = migration_remote_get_failure(set->remote)->error;
 		return -1;
 	}
 	follow_pairs_init(follow);
 	/* from now on the user may delete what we make */
-	if (migration_folders_write(set->dir, &follow->folders, error_r) < 0) {
+	if (migration_folders_write(set->dir, &follow->folders,
+				    follow->complete, error_r) < 0) {
 		follow->local_error = MAIL_ERROR_TEMP;
 		follow->local_error_text = p_strdup(follow->pool, *error_r);
 		return 0;
@@ -257,7 +256,11 @@ static int follow_account(struct migration_follow *follow, const char **error_r)
 	ret = follow_pairs(follow);
 	if (ret < 0)
 		*error_r = migration_remote_get_failure(set->remote)->error;
+	else if (follow->local_error == MAIL_ERROR_NONE &&
+		 follow->incomplete_error == NULL)
+		follow->complete = TRUE;
 	if (migration_folders_write(set->dir, &follow->folders,
+				    follow->complete,
 				    &follow->local_error_text) < 0)
 		follow->local_error = MAIL_ERROR_TEMP;
 	return ret;
