@@ -4,6 +4,7 @@ import itertools
 import shutil
 import subprocess
 
+from compare import disk_fingerprint
 from dovecot import MAIL_GID, MAIL_UID
 from foreign import Foreign, make_home, set_variables
 from ports import free_port
@@ -53,14 +54,11 @@ imapd start
         self.users.chmod(0o600)
         self.run("makeuserdb")
 
-    def mail_folder(self, user):
-        return self.folder / "srv" / user / "Maildir"
-
     def fingerprint(self, user):
         """Courier makes the folder for keywords when one is read; what is in
         it counts."""
         return {name: value for name, value in
-                super().fingerprint(user).items()
+                disk_fingerprint(self.mail_folder(user)).items()
                 if not name.endswith("courierimapkeywords/")}
 
     def deliver(self, user, folder, raw):
@@ -75,3 +73,6 @@ imapd start
         file = path / "new" / f"{next(self.deliveries)}.old.example"
         file.write_bytes(raw.replace(b"\r\n", b"\n"))
         shutil.chown(file, MAIL_UID, MAIL_GID)
+
+    def mail_folder(self, user):
+        return self.folder / "srv" / user / "Maildir"

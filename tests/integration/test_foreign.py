@@ -5,6 +5,7 @@ import pytest
 from checks import Unchanged, assert_answer, assert_same_account
 from corpus import Writer, make_corpus
 from courier import Courier
+from cyrus import Cyrus
 from polling import wait_until
 from target import plain_provider
 
@@ -12,7 +13,8 @@ USER, PASSWORD = "anna@old.example", "at a foreign provider"
 LOCAL = {"migration_login": "local"}
 
 
-@pytest.fixture(scope="module", params=[Courier], ids=lambda kind: kind.name)
+@pytest.fixture(scope="module", params=[Courier, Cyrus],
+                ids=lambda kind: kind.name)
 def foreign(request, folders):
     """A server with a corpus that its user has looked at."""
     server = request.param(folders(request.param.name))
@@ -50,6 +52,8 @@ def uid_validity(server, user, folder):
         return int(client.response("UIDVALIDITY")[1][0])
 
 
+@pytest.mark.parametrize("foreign", [Courier], indirect=True,
+                         ids=["courier"])
 def test_never_opened(foreign, make_target):
     """Courier gives a folder that nobody has ever selected a new UIDVALIDITY
     each time that it is looked at. Its mail arrives, and nothing twice."""
