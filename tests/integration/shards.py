@@ -2,9 +2,11 @@
 
 All of them collect the same tests. Whoever has nothing to do claims the next
 group by making a file for it in --claims, until there is none left. A group is
-one test, or all those of a module that share a fixture of the module."""
+one test, or all those of a module that share a fixture of the module. Those with
+the mark "alone" come last, and one at a time."""
 
 import contextlib
+import fcntl
 import os
 from pathlib import Path
 
@@ -47,7 +49,7 @@ def pytest_runtestloop(session):
     if session.testsfailed or session.config.option.collectonly:
         return None
     item = None
-    for group in _claim(_groups(session.items), session.config.option.claims):
+    for group in _claim(session.items, session.config.option.claims):
         # What comes after the group is not known yet: all that is shared with
         # it is the session.
         for item, following in zip(group, [*group[1:], session]):
@@ -70,11 +72,19 @@ def _end_session(session, last):
         last.ihook.pytest_runtest_logreport(report=report)
 
 
-def _claim(groups, claims):
-    for number, group in enumerate(groups):
-        with contextlib.suppress(FileExistsError):
-            (claims / str(number)).touch(exist_ok=False)
-            yield group
+def _claim(items, claims):
+    alone = [item for item in items if item.get_closest_marker("alone")]
+    together = [item for item in items
+                if not item.get_closest_marker("alone")]
+    with open(claims / "lock", "w") as lock:
+        # Whoever runs alone waits for all others, and they wait as well.
+        for name, kind, part in (("together", fcntl.LOCK_SH, together),
+                                 ("alone", fcntl.LOCK_EX, alone)):
+            fcntl.flock(lock, kind)
+            for number, group in enumerate(_groups(part)):
+                with contextlib.suppress(FileExistsError):
+                    (claims / f"{name}{number}").touch(exist_ok=False)
+                    yield group
 
 
 def _groups(items):

@@ -127,6 +127,25 @@ def test_it(name, other):
     assert result.status == 0, result.output
 
 
+def test_some_run_alone(tmp_path):
+    result = Result(tmp_path, """
+@pytest.mark.alone
+@pytest.mark.parametrize("number", range(3))
+def test_alone(number):
+    (HERE / "running").mkdir()
+    time.sleep(0.3)
+    (HERE / "running").rmdir()
+
+@pytest.mark.parametrize("number", range(6))
+def test_together(number):
+    assert not (HERE / "running").exists()
+    time.sleep(0.2)
+    assert not (HERE / "running").exists()
+""", "-p", "conftest")
+    assert result.status == 0, result.output
+    assert result.count("tests") == 9
+
+
 def test_failures_of_both(tmp_path):
     result = Result(tmp_path, """
 @pytest.fixture
