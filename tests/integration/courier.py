@@ -7,7 +7,6 @@ import subprocess
 from compare import disk_fingerprint
 from dovecot import MAIL_GID, MAIL_UID
 from foreign import Foreign, make_home, set_variables
-from ports import free_port
 
 
 class Courier(Foreign):
@@ -25,7 +24,6 @@ imapd start
 
     def __init__(self, folder):
         super().__init__(folder)
-        self.ports["imap"] = free_port()
         self.deliveries = itertools.count(1)
         self.users = self.folder / "etc/courier/userdb"
 

@@ -3,7 +3,6 @@ everything is below "INBOX."."""
 
 from compare import disk_fingerprint
 from foreign import Foreign
-from ports import free_port
 
 SERVICES = """
 START {{
@@ -34,10 +33,6 @@ for name in "" /proc /lock /socket; do
 done
 cyrmaster -d
 """
-
-    def __init__(self, folder):
-        super().__init__(folder)
-        self.ports["imap"] = free_port()
 
     def configure(self):
         etc = self.folder / "etc"

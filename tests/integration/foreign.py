@@ -15,8 +15,9 @@ import pytest
 
 from compare import connect, snapshot
 from corpus import Folder, seed_account
-from dovecot import MAIL_GID, MAIL_UID
+from dovecot import MAIL_GID, MAIL_UID, running
 from polling import wait_until
+from ports import free_port
 
 TREES = Path(os.environ.get("TREES", "/nonexistent"))
 
@@ -68,7 +69,7 @@ class Foreign:
         self.folder = Path(folder)
         self.tree = find_tree(self.name)
         self.passwords = {}
-        self.ports = {}
+        self.ports = {"imap": free_port()}
         self.process = None
         self.log_offset = 0
         self.folder.mkdir()
@@ -81,11 +82,12 @@ class Foreign:
         self.log = self.folder / "log"
         self.log.touch()
         self.syslog = Syslog(self.folder / "run/log", self.log)
+        self.configure()
 
     # What subclasses say
 
     def configure(self):
-        """Writes the configuration; the ports are known."""
+        """Changes the configuration, once; the ports are known."""
         raise NotImplementedError
 
     def set_user(self, user, password):
@@ -101,11 +103,11 @@ class Foreign:
 
     def start(self):
         assert self.process is None
-        self.configure()
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
                 self._inside(f"{self.starter}\nsleep infinity\nexit"),
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        running.append(self)
         wait_until(f"{self.folder.name} to start", self._is_up)
         return self
 
@@ -113,6 +115,7 @@ class Foreign:
         """All of its processes end with the namespace."""
         if self.process is None:
             return
+        running.remove(self)
         self.process.kill()
         self.process.wait(20)
         self.process = None
@@ -198,6 +201,7 @@ class Foreign:
         self.log_offset = self.log.stat().st_size
 
     def read_log(self, _kind="info"):
+        """There is only one."""
         with open(self.log, "rb") as file:
             file.seek(self.log_offset)
             return file.read().decode(errors="replace")
