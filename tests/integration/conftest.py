@@ -20,6 +20,11 @@ LOG_LINES = 10
 _figures = []
 
 
+def pytest_configure(config):
+    config.addinivalue_line(
+        "markers", "alone: compares times, so no other test may run meanwhile")
+
+
 @pytest.fixture
 def figures(request):
     """figures("text") shows a measured figure at the end of the run."""

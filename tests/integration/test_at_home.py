@@ -164,6 +164,7 @@ def login_times(target, count):
     return times
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("script", [
     liar_modes.hanging_at("answer_login"), liar_modes.EndlessGreeting,
     liar_modes.HugeCapability], ids=["hanging", "endless", "huge"])

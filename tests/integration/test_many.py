@@ -83,6 +83,7 @@ def make_slow_target(make_target, liar):
         local_users={"mia@home.example": "mia's"})
 
 
+@pytest.mark.alone
 def test_fifty_first_logins(make_target, figures):
     with Liar(slow(ANSWER_SECS)) as liar:
         target = make_slow_target(make_target, liar)

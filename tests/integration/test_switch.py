@@ -170,9 +170,12 @@ class Held:
         self.target = target
         self.answers, self.durations = [], []
         self.tap = target.tap
+        # those of other users stay so
+        stalled = self.tap.stalled()
         self.tap.stall_if(self._is_switching, MIDDLE_BYTES)
         self.dropped = connect(target)
-        wait_until("the last pull to stand still", self.tap.stalled, 30)
+        wait_until("the last pull to stand still", lambda: (
+            self._is_switching() and self.tap.stalled() > stalled), 30)
         wait_dropped(self.dropped, 1)
         self.connections = self.tap.connections()
         old.mark_logs()
