@@ -245,7 +245,7 @@ static void remote_answered(const struct imapc_command_reply *reply,
 
 	i_assert(remote->unanswered > 0);
 	remote->unanswered--;
-	if (reply->state == IMAPC_COMMAND_STATE_NO)
+	if (reply->state != IMAPC_COMMAND_STATE_OK)
 		remote_read_text(remote, reply);
 	/* whoever waited for it may have gone */
 	if (cmd->callback != NULL && !remote->lost) {
@@ -255,8 +255,11 @@ static void remote_answered(const struct imapc_command_reply *reply,
 	}
 	i_free(cmd);
 
+	/* who wants to be left alone is not asked anything more */
 	if (reply->state == IMAPC_COMMAND_STATE_DISCONNECTED ||
-	    reply->state == IMAPC_COMMAND_STATE_BAD)
+	    reply->state == IMAPC_COMMAND_STATE_BAD ||
+	    (reply->state == IMAPC_COMMAND_STATE_NO &&
+	     remote->failure.retry_after_secs > 0))
 		remote_lose(remote, reply->text_full);
 	else if (remote->unanswered <= remote->wanted)
 		imapc_client_stop(remote->client);

@@ -9,6 +9,7 @@
 #include "mail-storage-private.h"
 #include "mailbox-list-iter.h"
 #include "migration-leftover.h"
+#include "migration-repair-mdbox.h"
 #include "migration-repair.h"
 
 #include <dirent.h>
@@ -275,21 +276,6 @@ static int repair_sdbox(struct mailbox_list *list, const char *name,
 	return ret;
 }
 
-/* Dovecot rebuilds a storage whose map was left behind, but not before somebody
-   saves: then messages come up that were compared with nothing. */
-static int repair_mdbox(struct mail_namespace *ns, const char **error_r)
-{
-	struct mailbox *box = mailbox_alloc(ns->list, "INBOX", 0);
-	int ret;
-
-	ret = mailbox_sync(box, MAILBOX_SYNC_FLAG_FORCE_RESYNC);
-	if (ret < 0) {
-		*error_r = t_strdup(mailbox_get_last_internal_error(box, NULL));
-	}
-	mailbox_free(&box);
-	return ret;
-}
-
 int migration_repair(struct mail_namespace *ns,
 		     const ARRAY_TYPE(migration_journal_entry) *killed,
 		     const char **error_r)
@@ -302,7 +288,7 @@ int migration_repair(struct mail_namespace *ns,
 	int ret = 0;
 
 	if (strcmp(driver, "mdbox") == 0)
-		return repair_mdbox(ns, error_r);
+		return migration_repair_mdbox(ns->list, error_r);
 	if (!maildir && strcmp(driver, "sdbox") != 0)
 		return 0;
 	iter = mailbox_list_iter_init(ns->list, "*",

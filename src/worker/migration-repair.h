@@ -15,8 +15,8 @@
 
 struct mail_namespace;
 
-/* Maildir and sdbox; of mdbox Dovecot itself rebuilds the storage. Returns 0, or
-   -1 with the first thing that failed. */
+/* Maildir, sdbox and mdbox. Returns 0, or -1 with the first thing that
+   failed. */
 int migration_repair(struct mail_namespace *ns,
 		     const ARRAY_TYPE(migration_journal_entry) *killed,
 		     const char **error_r);

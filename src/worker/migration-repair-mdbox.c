@@ -1,0 +1,175 @@
+/* Copyright (c) 2026 dovecot-migration authors, see the included COPYING file */
+
+#include "lib.h"
+#include "array.h"
+#include "file-lock.h"
+#include "mail-index.h"
+#include "mail-storage-private.h"
+#include "mailbox-list-private.h"
+#include "migration-repair-mdbox.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* See Dovecot's mdbox-storage.h and mdbox-map.h */
+#define MDBOX_STORAGE_DIR "storage"
+#define MDBOX_FILE_PREFIX "m."
+#define MDBOX_MAP_PREFIX "dovecot.map.index"
+#define MDBOX_MAP_EXTENSION "map"
+
+struct mdbox_map_record {
+	uint32_t file_id;
+	uint32_t offset;
+	uint32_t size;
+};
+
+struct mdbox_file_end {
+	uint32_t file_id;
+	uoff_t end;
+};
+
+ARRAY_DEFINE_TYPE(mdbox_file_end, struct mdbox_file_end);
+
+/* Where the last message of each file ends that the map knows. */
+static void mdbox_read_ends(struct mail_index_view *view, uint32_t ext_id,
+			    ARRAY_TYPE(mdbox_file_end) *ends)
+{
+	uint32_t seq, count = mail_index_view_get_messages_count(view);
+	struct mdbox_file_end *end, *found;
+	const struct mdbox_map_record *rec;
+	const void *data;
+	bool expunged;
+
+	for (seq = 1; seq <= count; seq++) {
+		mail_index_lookup_ext(view, seq, ext_id, &data, &expunged);
+		if (data == NULL)
+			continue;
+		rec = data;
+		found = NULL;
+		array_foreach_modifiable(ends, end) {
+			if (end->file_id == rec->file_id)
+				found = end;
+		}
+		if (found == NULL) {
+			found = array_append_space(ends);
+			found->file_id = rec->file_id;
+		}
+		found->end = I_MAX(found->end, (uoff_t)rec->offset + rec->size);
+	}
+}
+
+/* Whoever appends to it just now has it locked, and it is left alone. */
+static int mdbox_cut(const char *path, uoff_t end,
+		     const struct mail_storage_settings *set,
+		     const char **error_r)
+{
+	const struct file_lock_settings lock_set = {
+		.lock_method = set->parsed_lock_method,
+	};
+	struct file_lock *lock;
+	struct stat st;
+	const char *error;
+	int fd, ret = 0;
+
+	fd = open(path, O_RDWR);
+	if (fd == -1) {
+		if (errno == ENOENT)
+			return 0;
+		*error_r = t_strdup_printf("open(%s) failed: %m", path);
+		return -1;
+	}
+	if (file_try_lock(fd, path, F_WRLCK, &lock_set, &lock, &error) > 0) {
+		if (fstat(fd, &st) == 0 && (uoff_t)st.st_size > end &&
+		    ftruncate(fd, end) < 0) {
+			*error_r = t_strdup_printf("ftruncate(%s) failed: %m",
+						   path);
+			ret = -1;
+		}
+		file_unlock(&lock);
+	}
+	i_close_fd(&fd);
+	return ret;
+}
+
+static int mdbox_cut_all(struct mail_index *index, struct mail_index_view *view,
+			 const char *dir,
+			 const struct mail_storage_settings *set,
+			 const char **error_r)
+{
+	ARRAY_TYPE(mdbox_file_end) ends;
+	const struct mdbox_file_end *end;
+	uint32_t ext_id;
+	int ret = 0;
+
+	ext_id = mail_index_ext_register(index, MDBOX_MAP_EXTENSION, 0,
+					 sizeof(struct mdbox_map_record),
+					 sizeof(uint32_t));
+	t_array_init(&ends, 16);
+	mdbox_read_ends(view, ext_id, &ends);
+	array_foreach(&ends, end) {
+		if (ret == 0) {
+			ret = mdbox_cut(t_strdup_printf("%s/" MDBOX_FILE_PREFIX
+							"%u",
+							dir, end->file_id),
+					end->end, set, error_r);
+		}
+	}
+	return ret;
+}
+
+static int mdbox_sync_map(struct mail_index *index, const char *dir,
+			  const struct mail_storage_settings *set,
+			  const char **error_r)
+{
+	struct mail_index_sync_ctx *sync_ctx;
+	struct mail_index_sync_rec sync_rec;
+	struct mail_index_transaction *trans;
+	struct mail_index_view *view;
+	int ret;
+
+	ret = mail_index_open(index, mail_storage_settings_to_index_flags(set));
+	if (ret == 0)
+		return 0;
+	/* nobody else can write the map until it is committed */
+	if (ret < 0 ||
+	    mail_index_sync_begin(index, &sync_ctx, &view, &trans,
+				  MAIL_INDEX_SYNC_FLAG_UPDATE_TAIL_OFFSET) <
+		    0) {
+		*error_r = t_strdup_printf("Cannot open the map of %s: %s", dir,
+					   mail_index_get_error_message(index));
+		return -1;
+	}
+	while (mail_index_sync_next(sync_ctx, &sync_rec))
+		;
+	ret = mdbox_cut_all(index, view, dir, set, error_r);
+	if (mail_index_sync_commit(&sync_ctx) < 0 && ret == 0) {
+		*error_r = t_strdup_printf("Cannot sync the map of %s: %s", dir,
+					   mail_index_get_error_message(index));
+		ret = -1;
+	}
+	return ret;
+}
+
+int migration_repair_mdbox(struct mailbox_list *list, const char **error_r)
+{
+	const struct mail_storage_settings *set =
+		mailbox_list_get_namespace(list)->mail_set;
+	struct mail_index *index;
+	const char *dir, *index_dir;
+	int ret;
+
+	if (!mailbox_list_get_root_path(list, MAILBOX_LIST_PATH_TYPE_DIR,
+					&dir) ||
+	    !mailbox_list_get_root_path(list, MAILBOX_LIST_PATH_TYPE_INDEX,
+					&index_dir))
+		return 0;
+	dir = t_strconcat(dir, "/" MDBOX_STORAGE_DIR, NULL);
+	index_dir = t_strconcat(index_dir, "/" MDBOX_STORAGE_DIR, NULL);
+	index = mail_index_alloc(NULL, index_dir, MDBOX_MAP_PREFIX);
+	mail_index_set_lock_method(index, set->parsed_lock_method, UINT_MAX);
+	ret = mdbox_sync_map(index, dir, set, error_r);
+	mail_index_close(index);
+	mail_index_free(&index);
+	return ret;
+}
