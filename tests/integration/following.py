@@ -3,11 +3,11 @@ are told without a word about how the worker keeps them: the model remembers
 both accounts as they were after the last sync, is shown both before the next
 one, and compares what is here after it.
 
-  model = Model(look(remote), look(local))
+  model = Model(look_there(remote), look_here(local))
   ... users change both sides ...
-  there, here = look(remote), look(local)
+  there, here = look_there(remote), look_here(local)
   ... sync ...
-  complaints = model.synced(there, here, look(local))
+  complaints = model.synced(there, here, look_here(local))
 
 What differs only in how an engine may go about it is left open: a folder that
 was renamed at the provider may be renamed here or made anew, and in a mailbox
@@ -25,7 +25,7 @@ ANY = frozenset({True, False})
 @dataclass
 class Account:
     """All folders that can be opened, by name; all subscribed names, also
-    those without a folder; GUID of each folder."""
+    those without a folder; by name what a folder keeps when it is renamed."""
     folders: dict
     subscribed: set
     guids: dict
@@ -38,18 +38,32 @@ class Account:
         return None
 
 
-def look(client):
-    """Reads the account of a logged-in imaplib client (a Dovecot's)."""
-    folders = {name: folder for name, folder in snapshot(client).items()
-               if folder.selectable}
+def look_there(client):
+    """Reads the account of a logged-in imaplib client. UIDVALIDITY is what
+    shows from outside that a folder was renamed."""
+    account = _look(client)
+    account.guids = {name: folder.uidvalidity
+                     for name, folder in account.folders.items()}
+    return account
+
+
+def look_here(client):
+    """The same of a Dovecot. A folder of the user's may have the UIDVALIDITY
+    of one that came from the provider, so this asks for the GUIDs."""
+    account = _look(client)
     _, lines = client.list('""', '""')
     delimiter = lines[0].split(b'"')[1].decode()
-    guids = {}
-    for name in folders:
+    for name in account.folders:
         _, data = client.status(f'"{name.replace("/", delimiter)}"',
                                 "(X-GUID)")
-        guids[name] = data[0].split()[-1].rstrip(b")").decode()
-    return Account(folders, subscriptions(client), guids)
+        account.guids[name] = data[0].split()[-1].rstrip(b")").decode()
+    return account
+
+
+def _look(client):
+    folders = {name: folder for name, folder in snapshot(client).items()
+               if folder.selectable}
+    return Account(folders, subscriptions(client), {})
 
 
 def marks(mail):
@@ -77,7 +91,6 @@ class Known:
 @dataclass
 class Followed:
     """A folder at the provider that a sync has seen."""
-    guid_there: str
     uidvalidity: int
     # GUID of the folder here, None if the user has deleted it
     guid_here: str | None
@@ -175,8 +188,7 @@ class Model:
     def _follow(self, name, folder, pairs):
         self.names.add(name)
         self.followed[name] = Followed(
-            self.there.guids[name], folder.uidvalidity,
-            self.here.guids.get(name),
+            folder.uidvalidity, self.here.guids.get(name),
             {uid: Known(mail, pairs.get(uid))
              for uid, mail in folder.mails.items()})
 
@@ -209,10 +221,9 @@ class Model:
         return groups
 
     def _find_renames(self):
-        """Old name -> new name at the provider. Dovecot keeps UIDVALIDITY and
-        UIDs, that is what shows it from outside."""
+        """Old name -> new name at the provider."""
         there = self._now_there
-        old_names = {old.guid_there: name
+        old_names = {old.uidvalidity: name
                      for name, old in self.followed.items()
                      if name not in there.folders}
         return {old_names[guid]: name for name, guid in there.guids.items()

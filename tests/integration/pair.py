@@ -6,7 +6,7 @@ import shutil
 
 from checks import Unchanged, assert_answer, assert_same_account
 from compare import explain
-from following import Model, look
+from following import Model, look_here, look_there
 from polling import wait_until
 from provider import Provider
 from target import Target, plain_provider
@@ -99,7 +99,7 @@ class Pair:
         self.target.store.wait_moved(self.user)
         self.connect_remote()
         self.connect_local()
-        there, here = look(self.remote), look(self.local)
+        there, here = look_there(self.remote), look_here(self.local)
         assert_moved(there, here)
         self.model = Model(there, here, self.deletes)
 
@@ -141,15 +141,15 @@ class Pair:
     def follow(self, sync=None, interrupted=False):
         """One sync, or what is called instead of it; returns what is not as it
         should be after it: here, or at the provider."""
-        there, here = look(self.remote), look(self.local)
+        there, here = look_there(self.remote), look_here(self.local)
         with Unchanged(self.old, self.user):
             error = (sync or self.sync)()
             if interrupted:
                 # servers were started anew, or files made anew
                 self.connect_remote()
                 self.connect_local()
-        changed = explain(there.folders, look(self.remote).folders)
-        complaints = self.model.synced(there, here, look(self.local),
+        changed = explain(there.folders, look_there(self.remote).folders)
+        complaints = self.model.synced(there, here, look_here(self.local),
                                        interrupted)
         if changed:
             complaints.append(f"the provider's account changed: {changed}")

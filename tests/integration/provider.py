@@ -102,9 +102,10 @@ userdb {{
         folder = root if name == "INBOX" else \
             root / ("." + name.replace("/", DELIMITER))
         for path in [*folder.glob("dovecot-uidlist*"),
-                     *folder.glob("dovecot.index*"),
-                     *root.glob("dovecot.list.index*")]:
+                     *folder.glob("dovecot.index*")]:
             path.unlink()
+        with self.client(user) as client:
+            client.select(f'"{name.replace("/", DELIMITER)}"', readonly=True)
 
     def snapshot(self, user):
         return read_account(f"127.0.0.1:{self.ports['imap']}", user,

@@ -25,7 +25,7 @@ FOLDERS = {"INBOX": 120, "Archive": 80, "Sent": 60, "Work": 40}
 BIG_BYTES = 2 * 2**20
 # Accounts, and rounds of changes, in which the worker is killed in the middle
 # of a change on disk, twice in each
-KILLED_PULLS, KILLED_ROUNDS = 6, 7
+KILLED_PULLS, KILLED_ROUNDS = 6, 8
 # Changes of a round
 CHANGES = (25, 40)
 
@@ -125,7 +125,7 @@ def seed_account(old):
 @FORMATS
 def test_following(folders, crasher, figures, mail_format):
     walk = Walk(folders, USER, "interrupted", seed_account, CHANGES,
-                mail_format=mail_format)
+                idle=0, mail_format=mail_format)
     pair = walk.pair
     with Tap(pair.old.ports["imap"]) as tap:
         pair.provide(tap.port)
@@ -136,13 +136,14 @@ def test_following(folders, crasher, figures, mail_format):
         with walk:
             follow_all(interrupter, walk)
     figures(str(interrupter))
-    assert interrupter.done["killed at a change on disk"] >= KILLED_ROUNDS
+    # some are too late: there was less to do than in the first round
+    assert interrupter.done["killed at a change on disk"] >= KILLED_ROUNDS / 2
 
 
 def follow_all(interrupter, walk):
     walk.round(interrupter.measure)
     ways = [*([lambda i=i: interrupter.kill_at_change(
-        i / KILLED_ROUNDS, (i + 1) / KILLED_ROUNDS),
+        i / KILLED_ROUNDS / 1.5, (i + 1) / KILLED_ROUNDS / 1.5),
         interrupter.kill_at_change] for i in range(KILLED_ROUNDS)),
         [interrupter.kill_at_byte, interrupter.cut, interrupter.kill_at_byte],
         [interrupter.restart_provider, interrupter.crash]]

@@ -249,7 +249,7 @@ class RemoteUser(User):
     """At the provider, whose Maildir may get a new UIDVALIDITY as well:
     rebuild(name) does that, with new UIDs, and returns a new client."""
 
-    weights = {**User.weights, "rebuild": 1}
+    weights = {**User.weights, "come_and_go": 2, "rebuild": 1}
 
     def __init__(self, client, random, rebuild):
         super().__init__(client, random, "provider")
@@ -272,6 +272,19 @@ class RemoteUser(User):
     def _may_change(self, *what):
         return what[0] not in self.rebuilt and super()._may_change(*what)
 
+    def _come_and_go(self):
+        """Messages that nobody here has ever seen leave a gap in the UIDs."""
+        name = self._pick_folder()
+        count = self.random.randint(2, 12)
+        texts = [self._append(name) for _ in range(count)]
+        self.check(self.client.select(self.quote(name)))
+        _, data = self.client.uid("SEARCH", "ALL")
+        gone = ",".join(data[0].decode().split()[-count:-1])
+        self.check(self.client.uid("STORE", gone, "+FLAGS.SILENT",
+                                   "(\\Deleted)"))
+        self.check(self.client.uid("EXPUNGE", gone))
+        return f"{texts[-1]} after {count - 1} that are deleted again"
+
     def _rebuild(self):
         name = self._pick_folder()
         if name in self.flagged or name in self.rebuilt:
@@ -286,7 +299,7 @@ class RemoteUser(User):
 
 
 class LocalUser(User):
-    """Here, where LMTP delivers too: lmtp(message) does that."""
+    """Here, where LMTP delivers too."""
 
     folders = FOLDERS + OWN_FOLDERS
 
