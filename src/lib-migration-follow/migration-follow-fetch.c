@@ -353,3 +353,45 @@ int follow_fetch_uids(struct follow_mailbox *box)
 		fetch_check_uids(box);
 	return ret;
 }
+
+struct fetch_new {
+	uint32_t last_uid;
+	bool found;
+};
+
+static void fetch_new_untagged(const struct imapc_untagged_reply *reply,
+			       void *context)
+{
+	struct fetch_new *ctx = context;
+	const struct imap_arg *list;
+	uint64_t uid;
+
+	if (strcasecmp(reply->name, "FETCH") == 0 &&
+	    imap_arg_get_list(&reply->args[0], &list) &&
+	    migration_remote_get_number(list, "UID", &uid) &&
+	    uid > ctx->last_uid)
+		ctx->found = TRUE;
+}
+
+int follow_fetch_has_new(struct migration_follow *follow, const char *name,
+			 uint32_t last_uid)
+{
+	struct migration_remote *remote = follow->set->remote;
+	struct fetch_new ctx = { .last_uid = last_uid };
+	const char *error;
+	int ret;
+
+	ret = migration_remote_examine(remote, name, FALSE, &error);
+	if (ret > 0) {
+		/* "*" is the last message, whatever its UID */
+		migration_remote_set_untagged(remote, fetch_new_untagged, &ctx);
+		ret = migration_remote_command(remote, &error,
+					       "UID FETCH %u:* (UID)",
+					       last_uid + 1);
+		migration_remote_set_untagged(remote, NULL, NULL);
+	}
+	migration_remote_close(remote);
+	if (ret < 0)
+		return -1;
+	return ctx.found ? 1 : 0;
+}

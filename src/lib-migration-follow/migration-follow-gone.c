@@ -1,6 +1,7 @@
 /* Copyright (c) 2026 dovecot-migration authors, see the included COPYING file */
 
 #include "lib.h"
+#include "hostpid.h"
 #include "array.h"
 #include "imapc-client.h"
 #include "mail-namespace.h"
@@ -75,6 +76,32 @@ static bool gone_is_own(struct mailbox *box,
 	       guid_128_equals(metadata.guid, folder->guid);
 }
 
+/* A mailbox that becomes its own parent cannot do so at once: the parent is
+   there as a place in the hierarchy. */
+static int gone_rename_over(struct mailbox *box, struct mailbox *dest)
+{
+	struct mailbox_list *list = box->list;
+	struct mailbox *temp;
+	int ret;
+
+	temp = mailbox_alloc(list,
+			     t_strdup_printf("%s-%s", dest->vname, my_pid), 0);
+	ret = mailbox_rename(box, temp);
+	if (ret == 0) {
+		(void)mailbox_list_delete_dir(list, dest->name);
+		mailbox_close(temp);
+		mailbox_close(dest);
+		ret = mailbox_rename(temp, dest);
+		if (ret < 0) {
+			mailbox_close(temp);
+			mailbox_close(box);
+			(void)mailbox_rename(temp, box);
+		}
+	}
+	mailbox_free(&temp);
+	return ret;
+}
+
 static bool gone_rename(struct migration_follow *follow,
 			struct migration_folder *folder,
 			const struct migration_overview_folder *listed)
@@ -106,7 +133,9 @@ static bool gone_rename(struct migration_follow *follow,
 		   existence != MAILBOX_EXISTENCE_SELECT) {
 		mailbox_close(dest);
 		mailbox_close(box);
-		if (mailbox_rename(box, dest) == 0) {
+		if (mailbox_rename(box, dest) == 0 ||
+		    (mailbox_get_last_mail_error(dest) == MAIL_ERROR_EXISTS &&
+		     gone_rename_over(box, dest) == 0)) {
 			e_info(box->event, "Renamed to %s, as at the provider",
 			       name);
 			renamed = TRUE;

@@ -123,10 +123,13 @@ static int mailbox_adopt(struct follow_mailbox *box)
 	};
 	struct mailbox_status status;
 
-	mailbox_get_open_status(box->box, STATUS_UIDVALIDITY | STATUS_MESSAGES,
+	mailbox_get_open_status(box->box,
+				STATUS_UIDVALIDITY | STATUS_UIDNEXT |
+					STATUS_MESSAGES,
 				&status);
+	/* no mail program knows a mailbox that never had a message */
 	if (status.uidvalidity != box->uid_validity &&
-	    (status.messages == 0 || !box->follow->complete)) {
+	    (status.uidnext <= 1 || !box->follow->complete)) {
 		if (mailbox_update(box->box, &update) < 0 ||
 		    mailbox_sync(box->box, 0) < 0)
 			return follow_mailbox_failed(box, box->box);
@@ -176,7 +179,7 @@ static int mailbox_prepare(struct follow_mailbox *box)
 	if (box->folder->uid_validity == box->uid_validity &&
 	    box->folder->last_uid > 0) {
 		/* it was deleted here, or its index is lost */
-		box->taken_uid = box->folder->last_uid;
+		hdr->taken_uid = box->folder->last_uid;
 	}
 	return mailbox_adopt(box);
 }
@@ -212,6 +215,7 @@ static int mailbox_finish(struct follow_mailbox *box)
 	hdr->messages = box->exists;
 	hdr->highest_modseq = box->highest_modseq;
 	hdr->comparing = FALSE;
+	hdr->taken_uid = 0;
 	hdr->suspect_uid = 0;
 	hdr->local_next_uid = box->next_uid;
 	trans = mailbox_transaction_begin(box->box, 0, __func__);

@@ -105,9 +105,6 @@ struct follow_mailbox {
 	unsigned int missing;
 	/* UIDNEXT here */
 	uint32_t next_uid;
-	/* what the provider has up to this UID was taken before, and what is
-	   not here any longer was deleted here */
-	uint32_t taken_uid;
 
 	/* the provider's UIDVALIDITY was taken for a mailbox with mail in it */
 	bool adopted;
@@ -175,6 +172,10 @@ int follow_fetch_list(struct follow_mailbox *box);
 /* The new message of that UID, or NULL. */
 struct follow_remote *follow_fetch_find(struct follow_mailbox *box,
 					uint32_t uid);
+/* Whether a mailbox that is not here has messages above a UID. Returns 1, 0, or
+   -1 = the connection is lost. */
+int follow_fetch_has_new(struct migration_follow *follow, const char *name,
+			 uint32_t last_uid);
 /* Asks all about what is pending. */
 int follow_fetch_pending(struct follow_mailbox *box);
 /* Asks which UIDs up to last_uid there still are. */

@@ -233,7 +233,7 @@ static void save_body(struct save_context *ctx, struct follow_remote *mail,
 			save_match(ctx, mail, local);
 			return;
 		}
-		if (mail->uid <= box->taken_uid) {
+		if (mail->uid <= box->hdr->taken_uid) {
 			save_leave_out(ctx, mail);
 			return;
 		}
@@ -601,7 +601,7 @@ static void save_look_here(struct save_context *ctx)
 			mail->local = follow_match_certain(ctx->match, mail);
 		if (mail->local != NULL)
 			mail->local->taken = TRUE;
-		else if (mail->uid <= ctx->box->taken_uid &&
+		else if (mail->uid <= ctx->box->hdr->taken_uid &&
 			 (ctx->match == NULL ||
 			  !follow_match_is_possible(ctx->match, mail)))
 			save_leave_out(ctx, mail);

@@ -47,15 +47,26 @@ static void follow_mailbox_unusable(struct migration_follow *follow,
 	}
 }
 
-/* TRUE if the user has deleted or renamed it, and nothing new is there. */
-static bool follow_stays_deleted(const struct follow_pair *pair)
+/* The user has deleted or renamed it, and nothing new is there: it stays away.
+   Returns 1, 0, or -1 if the connection is lost. */
+static int follow_stays_deleted(struct migration_follow *follow,
+				const struct follow_pair *pair)
 {
 	const struct migration_overview_folder *listed = pair->listed;
-	const struct migration_folder *folder = pair->folder;
+	struct migration_folder *folder = pair->folder;
+	int ret;
 
-	return !guid_128_is_empty(folder->guid) && listed->has_status &&
-	       listed->uid_validity == folder->uid_validity &&
-	       listed->uid_next <= folder->last_uid + 1;
+	if (guid_128_is_empty(folder->guid) || !listed->has_status ||
+	    listed->uid_validity != folder->uid_validity)
+		return 0;
+	if (listed->uid_next <= folder->last_uid + 1)
+		return 1;
+	ret = follow_fetch_has_new(follow, listed->name, folder->last_uid);
+	if (ret != 0)
+		return ret < 0 ? -1 : 0;
+	/* it was expunged again */
+	folder->last_uid = listed->uid_next - 1;
+	return 1;
 }
 
 static void follow_subscribe(struct migration_follow *follow,
@@ -80,7 +91,8 @@ static void follow_subscribe(struct migration_follow *follow,
 	pair->folder->subscribed = subscribed;
 }
 
-/* Returns 1 = it is open, 0 = it is not to be, -1 = it cannot be used. */
+/* Returns 1 = it is open, 0 = it is not to be, or the connection is lost, -1 =
+   it cannot be used. */
 static int follow_open(struct migration_follow *follow,
 		       struct follow_pair *pair, struct mailbox *box)
 {
@@ -97,7 +109,7 @@ static int follow_open(struct migration_follow *follow,
 	if (mailbox_exists(box, FALSE, &existence) < 0)
 		return -1;
 	if (existence != MAILBOX_EXISTENCE_SELECT) {
-		if (!inbox && follow_stays_deleted(pair))
+		if (!inbox && follow_stays_deleted(follow, pair) != 0)
 			return 0;
 		if (mailbox_create(box, &update, FALSE) < 0 &&
 		    mailbox_get_last_mail_error(box) != MAIL_ERROR_EXISTS)
@@ -129,7 +141,9 @@ follow_pair(struct migration_follow *follow, struct follow_pair *pair,
 	if (ret < 0) {
 		follow_mailbox_unusable(follow, pair->folder, mailbox);
 		ret = 0;
-	} else if (ret > 0) {
+	} else if (ret == 0) {
+		ret = migration_remote_wait(follow->set->remote, 0);
+	} else {
 		follow_mailbox_init(&box, follow, pair, mailbox);
 		ret = callback(&box, &error);
 		if (box.hdr->uid_validity != 0) {
@@ -188,7 +202,7 @@ static void follow_estimate(struct migration_follow *follow)
 			follow_mailbox_init(&box, follow, pair, mailbox);
 			follow_mailbox_estimate(&box);
 			follow_mailbox_deinit(&box);
-		} else if (!follow_stays_deleted(pair)) {
+		} else if (guid_128_is_empty(pair->folder->guid)) {
 			set->callbacks->mailbox(set->context,
 						pair->folder->name, 0,
 						pair->listed->messages, 0);

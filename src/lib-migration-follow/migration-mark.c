@@ -20,6 +20,7 @@ struct mark_disk_header {
 	uint32_t highest_modseq[2];
 	uint32_t local_next_uid;
 	uint32_t suspect_uid;
+	uint32_t taken_uid;
 	uint32_t comparing;
 	uint32_t bytes[2];
 	uint32_t pending_count;
@@ -78,6 +79,7 @@ static void mark_parse(struct migration_mark *mark, const unsigned char *data,
 	mark->hdr.highest_modseq = mark_join(disk.highest_modseq);
 	mark->hdr.local_next_uid = disk.local_next_uid;
 	mark->hdr.suspect_uid = disk.suspect_uid;
+	mark->hdr.taken_uid = disk.taken_uid;
 	mark->hdr.comparing = disk.comparing != 0;
 	mark->hdr.bytes = mark_join(disk.bytes);
 	array_append(&mark->pending,
@@ -169,6 +171,7 @@ void migration_mark_write(struct migration_mark *mark,
 		.messages = mark->hdr.messages,
 		.local_next_uid = mark->hdr.local_next_uid,
 		.suspect_uid = mark->hdr.suspect_uid,
+		.taken_uid = mark->hdr.taken_uid,
 		.comparing = mark->hdr.comparing ? 1 : 0,
 		.pending_count = array_count(&mark->pending),
 	};

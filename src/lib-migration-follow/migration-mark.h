@@ -31,6 +31,9 @@ struct migration_mark_header {
 	uint32_t local_next_uid;
 	/* A message in whose transfer the connection was lost; 0 = none. */
 	uint32_t suspect_uid;
+	/* What the provider has up to this UID was taken before, and what is not
+	   here any longer was deleted here. */
+	uint32_t taken_uid;
 	/* What is here may have come from the provider without a record: it is
 	   compared before anything above last_uid is saved. */
 	bool comparing;

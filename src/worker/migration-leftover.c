@@ -78,3 +78,16 @@ bool migration_leftover_is_sdbox(
 	}
 	return FALSE;
 }
+
+bool migration_leftover_is_lock(
+	const ARRAY_TYPE(migration_journal_entry) *killed, const char *content)
+{
+	const struct migration_journal_entry *entry;
+
+	array_foreach(killed, entry) {
+		if (strcmp(content, t_strconcat(entry->pid, ":", entry->host,
+						NULL)) == 0)
+			return TRUE;
+	}
+	return FALSE;
+}

@@ -13,6 +13,10 @@
 /* Has one of these runs made this file of a Maildir, flags or not? */
 bool migration_leftover_is_maildir(
 	const ARRAY_TYPE(migration_journal_entry) *killed, const char *name);
+/* Has one of these runs made this lock file? content is what is in it, as
+   Dovecot's file-dotlock.c writes it: "<pid>:<host>". */
+bool migration_leftover_is_lock(
+	const ARRAY_TYPE(migration_journal_entry) *killed, const char *content);
 /* The name of a file of a Maildir without the letters that stand for no known
    keyword. From the data stack. */
 const char *migration_leftover_strip_keywords(

@@ -20,6 +20,7 @@
 
 /* See Dovecot's maildir-uidlist.c and maildir-keywords.c */
 #define MAILDIR_UIDLIST "dovecot-uidlist"
+#define MAILDIR_UIDLIST_LOCK MAILDIR_UIDLIST ".lock"
 #define MAILDIR_KEYWORDS "dovecot-keywords"
 
 struct repair_maildir {
@@ -176,6 +177,28 @@ static int maildir_read_keywords(struct repair_maildir *repair, const char *dir,
 	return 0;
 }
 
+/* Nobody else could write the mailbox for two minutes. */
+static int maildir_unlock(const struct repair_maildir *repair,
+			  const char *control, const char **error_r)
+{
+	const char *path = t_strconcat(control, "/" MAILDIR_UIDLIST_LOCK, NULL);
+	char content[256];
+	ssize_t size;
+	int fd;
+
+	fd = open(path, O_RDONLY | O_NOFOLLOW);
+	if (fd == -1)
+		return 0;
+	size = read(fd, content, sizeof(content) - 1);
+	i_close_fd(&fd);
+	if (size <= 0)
+		return 0;
+	content[size] = '\0';
+	if (!migration_leftover_is_lock(repair->killed, content))
+		return 0;
+	return repair_unlink(control, MAILDIR_UIDLIST_LOCK, error_r);
+}
+
 static int repair_maildir(struct mailbox_list *list, const char *name,
 			  const ARRAY_TYPE(migration_journal_entry) *killed,
 			  const char **error_r)
@@ -193,7 +216,8 @@ static int repair_maildir(struct mailbox_list *list, const char *name,
 	repair.pool = pool_alloconly_create("migration repair", 1024 * 16);
 	repair.killed = killed;
 	hash_table_create(&repair.known, default_pool, 0, str_hash, strcmp);
-	if (maildir_read_uidlist(&repair, control, error_r) == 0 &&
+	if (maildir_unlock(&repair, control, error_r) == 0 &&
+	    maildir_read_uidlist(&repair, control, error_r) == 0 &&
 	    maildir_read_keywords(&repair, control, error_r) == 0 &&
 	    repair_dir(t_strconcat(path, "/new", NULL), maildir_check_file,
 		       &repair, error_r) == 0 &&

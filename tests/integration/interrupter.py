@@ -47,7 +47,6 @@ class Interrupter:
         if self.crasher.fired():
             self._count("killed at a change on disk", number)
         self.crasher.arm(0)
-        self._expire_locks()
 
     def kill_at_byte(self):
         """The worker, when it has got so many bytes of the provider's."""
@@ -88,15 +87,6 @@ class Interrupter:
         self.tap.release()
         self._wait(process)
         wait_until("the line to be free", lambda: self.tap.stalled() == 0)
-        self._expire_locks()
-
-    def _expire_locks(self):
-        """Nobody waits here for the 2 minutes after which Dovecot takes over
-        the lock file of a process that is gone."""
-        name, domain = self.user.split("@")
-        home = self.target.folder / "mail" / domain / name
-        for path in home.rglob("dovecot-uidlist.lock"):
-            path.unlink()
 
     @staticmethod
     def _wait(process):
