@@ -112,15 +112,15 @@ migration_auth_home_passdbs(struct auth_request *request, const char *username)
 	bool pam_refused = event_get_ptr(request->event, HOME_PTR_PAM) != NULL;
 
 	if (event_get_ptr(request->event, HOME_PTR_KNOWN) != NULL)
-		return MIGRATION_HOME_AT_HOME;
+		return MIGRATION_HOME_PASSDB;
 	if (pam_refused && !home_has_userdb_passwd(request, username))
-		return MIGRATION_HOME_AT_HOME;
+		return MIGRATION_HOME_PASSDB;
 	if (request->passdbs_seen_internal_failure)
 		return MIGRATION_HOME_UNSURE;
 	/* somebody was asked before us and nobody said "unknown" */
 	if (passdb != request->passdb && !pam_refused &&
 	    !request->passdbs_seen_user_unknown)
-		return MIGRATION_HOME_AT_HOME;
+		return MIGRATION_HOME_PASSDB;
 	return MIGRATION_HOME_UNKNOWN_USER;
 }
 
@@ -166,7 +166,7 @@ home_userdb_callback(enum userdb_result result, struct auth_request *lookup)
 		result = USERDB_RESULT_INTERNAL_FAILURE;
 	switch (result) {
 	case USERDB_RESULT_OK:
-		home = MIGRATION_HOME_AT_HOME;
+		home = MIGRATION_HOME_USERDB;
 		if (!userdb_allows_everybody(userdb))
 			break;
 		home = MIGRATION_HOME_UNKNOWN_USER;

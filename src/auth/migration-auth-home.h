@@ -9,14 +9,9 @@
    auth_passdb_request_finished, because the request itself only remembers
    whether somebody said "unknown", not who said "wrong password". */
 
-struct auth_request;
+#include "migration-home.h"
 
-enum migration_home {
-	MIGRATION_HOME_UNKNOWN_USER,
-	MIGRATION_HOME_AT_HOME,
-	/* A database did not answer. */
-	MIGRATION_HOME_UNSURE,
-};
+struct auth_request;
 
 typedef void migration_home_callback_t(enum migration_home home, void *context);
 
@@ -26,15 +21,16 @@ void migration_auth_home_deinit(void);
    filter whenever it connects. Cheap; to be called at each request. */
 void migration_auth_home_watch(void);
 
-/* What the passdbs in front have said in this request. username is the name
-   that the userdbs will be asked about: if userdb passwd is among them, it is
-   believed and not a "wrong password" from passdb pam. */
+/* What the passdbs in front have said in this request: UNKNOWN_USER, PASSDB or
+   UNSURE. username is the name that the userdbs will be asked about: if userdb
+   passwd is among them, it is believed and not a "wrong password" from passdb
+   pam. */
 enum migration_home
 migration_auth_home_passdbs(struct auth_request *request, const char *username);
 
-/* Asks the userdbs about a name. The callback is called exactly once, perhaps
-   from inside this function. A userdb static with allow_all_users knows
-   nobody. */
+/* Asks the userdbs about a name: UNKNOWN_USER, USERDB or UNSURE. The callback is
+   called exactly once, perhaps from inside this function. A userdb static with
+   allow_all_users knows nobody. */
 void migration_auth_home_userdbs(struct auth_request *request,
 				 const char *username,
 				 migration_home_callback_t *callback,

@@ -55,6 +55,7 @@ struct migration_auth_request {
 	struct migration_auth_check *check;
 	struct timeval probe_started;
 	struct migration_address_lookup *lookup;
+	struct migration_home_search home;
 	/* What the queue said about the record */
 	struct migration_login login;
 	const char *mechanism;
@@ -67,7 +68,8 @@ struct migration_auth_request {
 	bool finished:1;
 };
 
-static void login_probe(struct migration_auth_request *req);
+static void login_go_on(struct migration_auth_request *req,
+			const struct migration_auth_answer *answer);
 static void
 login_held(const struct migration_auth_answer *answer, void *context);
 
@@ -308,9 +310,9 @@ login_adopted(const struct migration_auth_answer *answer, void *context)
 		login_success(req);
 		return;
 	case MIGRATION_AUTH_ANSWER_HOME:
-		e_info(req->event, "The account has come to be at home here "
-				   "meanwhile");
-		login_finish(req, PASSDB_RESULT_PASSWORD_MISMATCH);
+		req->home.not_taken = TRUE;
+		req->home.asked_again = FALSE;
+		login_go_on(req, NULL);
 		return;
 	case MIGRATION_AUTH_ANSWER_FAIL:
 	case MIGRATION_AUTH_ANSWER_NONE:
@@ -469,24 +471,8 @@ static void login_home_checked(enum migration_home home, void *context)
 		login_free(req);
 		return;
 	}
-	switch (home) {
-	case MIGRATION_HOME_UNKNOWN_USER:
-		login_probe(req);
-		return;
-	case MIGRATION_HOME_AT_HOME:
-		e_debug(req->event, "The user is at home here: the provider "
-				    "is not asked");
-		login_finish(req, PASSDB_RESULT_PASSWORD_MISMATCH);
-		return;
-	case MIGRATION_HOME_UNSURE:
-		e_warning(req->event,
-			  "Cannot tell whether the user is at "
-			  "home here, because a local user database failed: "
-			  "the provider is not asked");
-		login_finish(req, PASSDB_RESULT_INTERNAL_FAILURE);
-		return;
-	}
-	i_unreached();
+	req->home.databases = home;
+	login_go_on(req, NULL);
 }
 
 static void login_check_home(struct migration_auth_request *req)
@@ -536,6 +522,14 @@ login_verify_hash(struct migration_auth_request *req, const char *crypted)
 	return ret;
 }
 
+/* Nobody has compared the password with the account as it is now. */
+static void login_changed(struct migration_auth_request *req)
+{
+	e_info(req->event, "The account was changed here while its login was "
+			   "on its way - the user was told to try again");
+	login_finish(req, PASSDB_RESULT_INTERNAL_FAILURE);
+}
+
 static void login_unfinished(struct migration_auth_request *req,
 			     const struct migration_auth_answer *answer)
 {
@@ -544,7 +538,8 @@ static void login_unfinished(struct migration_auth_request *req,
 	   or while the mailbox is on its way: the provider need not be asked
 	   again. */
 	req->known_here = login_verify_hash(req, answer->password) > 0;
-	if (req->known_here && (!answer->renew || answer->password_changed)) {
+	if (req->known_here && (!answer->renew || answer->password_changed ||
+				req->home.not_taken)) {
 		login_success(req);
 		return;
 	}
@@ -560,16 +555,23 @@ static void login_unfinished(struct migration_auth_request *req,
 		login_finish(req, PASSDB_RESULT_PASSWORD_MISMATCH);
 		return;
 	}
+	if (req->home.not_taken) {
+		login_changed(req);
+		return;
+	}
 	/* perhaps it was changed at the provider */
 	login_probe(req);
 }
 
-/* Returns FALSE if the record's provider is not there any longer. */
+/* Returns FALSE if there is none: no record has said which, or it is not there
+   any longer. */
 static bool login_set_provider(struct migration_auth_request *req,
 			       const struct migration_auth_answer *answer)
 {
 	if (req->user.provider != NULL)
 		return TRUE;
+	if (answer->type != MIGRATION_AUTH_ANSWER_RECORD)
+		return FALSE;
 	req->user.provider = migration_settings_find_provider(req->auth->set,
 							      answer->provider);
 	req->user.remote_user = p_strdup(req->pool, answer->remote_user);
@@ -587,27 +589,72 @@ login_looked_up(const struct migration_auth_answer *answer, void *context)
 	req->question = NULL;
 	switch (answer->type) {
 	case MIGRATION_AUTH_ANSWER_NONE:
-		if (req->user.provider == NULL)
-			login_finish(req, PASSDB_RESULT_USER_UNKNOWN);
-		else
-			login_check_home(req);
-		return;
+		req->home.record = MIGRATION_HOME_RECORD_NONE;
+		break;
 	case MIGRATION_AUTH_ANSWER_RECORD:
-		if (login_set_provider(req, answer))
-			login_unfinished(req, answer);
-		else
-			login_finish(req, PASSDB_RESULT_USER_UNKNOWN);
-		return;
+		req->home.record = MIGRATION_HOME_RECORD_UNFINISHED;
+		break;
 	case MIGRATION_AUTH_ANSWER_HOME:
-		login_finish(req, req->user.provider == NULL ?
-					  PASSDB_RESULT_USER_UNKNOWN :
-					  PASSDB_RESULT_PASSWORD_MISMATCH);
-		return;
+		req->home.record = MIGRATION_HOME_RECORD_ACCOUNT;
+		break;
 	case MIGRATION_AUTH_ANSWER_FAIL:
 	case MIGRATION_AUTH_ANSWER_ADOPTED:
 		e_error(req->event, "Cannot look up the account: %s",
 			answer->error != NULL ? answer->error :
 						"unexpected answer");
+		login_finish(req, PASSDB_RESULT_INTERNAL_FAILURE);
+		return;
+	}
+	if (login_set_provider(req, answer))
+		login_go_on(req, answer);
+	else
+		login_finish(req, PASSDB_RESULT_USER_UNKNOWN);
+}
+
+static void login_look_up(struct migration_auth_request *req)
+{
+	req->question = migration_auth_queue_lookup(req->auth->queue,
+						    req->user.local_user,
+						    login_looked_up, req);
+}
+
+/* answer: the queue's, if it has just been looked up */
+static void login_go_on(struct migration_auth_request *req,
+			const struct migration_auth_answer *answer)
+{
+	if (req->request == NULL) {
+		/* it was only for the record */
+		login_finish(req, PASSDB_RESULT_OK);
+		return;
+	}
+	switch (migration_home_next(&req->home)) {
+	case MIGRATION_HOME_STEP_DATABASES:
+		login_check_home(req);
+		return;
+	case MIGRATION_HOME_STEP_ASK_AGAIN:
+		req->home.asked_again = TRUE;
+		login_look_up(req);
+		return;
+	case MIGRATION_HOME_STEP_RECORD:
+		i_assert(answer != NULL);
+		login_unfinished(req, answer);
+		return;
+	case MIGRATION_HOME_STEP_PROVIDER:
+		login_probe(req);
+		return;
+	case MIGRATION_HOME_STEP_AT_HOME:
+		e_debug(req->event, "The user is at home here: the provider "
+				    "is not asked");
+		login_finish(req, PASSDB_RESULT_PASSWORD_MISMATCH);
+		return;
+	case MIGRATION_HOME_STEP_CHANGED:
+		login_changed(req);
+		return;
+	case MIGRATION_HOME_STEP_UNSURE:
+		e_warning(req->event,
+			  "Cannot tell whether the user is at "
+			  "home here, because a local user database failed: "
+			  "the provider is not asked");
 		login_finish(req, PASSDB_RESULT_INTERNAL_FAILURE);
 		return;
 	}
@@ -684,10 +731,7 @@ void migration_auth_verify(struct migration_auth *auth,
 	event_set_min_log_level(req->event, LOG_TYPE_INFO);
 	DLLIST_PREPEND(&auth->requests, req);
 	auth_request_ref(request);
-
-	req->question = migration_auth_queue_lookup(auth->queue,
-						    req->user.local_user,
-						    login_looked_up, req);
+	login_look_up(req);
 }
 
 bool migration_auth_can_die(struct migration_auth *auth)
