@@ -123,13 +123,11 @@ static int mailbox_adopt(struct follow_mailbox *box)
 	};
 	struct mailbox_status status;
 
-	mailbox_get_open_status(box->box,
-				STATUS_UIDVALIDITY | STATUS_UIDNEXT |
-					STATUS_MESSAGES,
+	mailbox_get_open_status(box->box, STATUS_UIDVALIDITY | STATUS_MESSAGES,
 				&status);
-	/* no mail program knows a mailbox that never had a message */
+	/* later on mail programs know those that the user has made */
 	if (status.uidvalidity != box->uid_validity &&
-	    (status.uidnext <= 1 || !box->follow->complete)) {
+	    (box->created || !box->follow->complete)) {
 		if (mailbox_update(box->box, &update) < 0 ||
 		    mailbox_sync(box->box, 0) < 0)
 			return follow_mailbox_failed(box, box->box);
@@ -309,6 +307,7 @@ void follow_mailbox_init(struct follow_mailbox *box,
 	box->follow = follow;
 	box->listed = pair->listed;
 	box->folder = pair->folder;
+	box->created = pair->created;
 	box->box = mailbox;
 	box->pool = pool_alloconly_create("follow mailbox", 1024 * 16);
 	box->mark = migration_mark_init(mailbox);

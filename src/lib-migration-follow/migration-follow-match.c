@@ -4,6 +4,7 @@
 #include "array.h"
 #include "hash.h"
 #include "istream.h"
+#include "istream-crlf.h"
 #include "str.h"
 #include "mail-storage-private.h"
 #include "migration-follow-private.h"
@@ -176,7 +177,7 @@ struct follow_local *follow_match_body(struct follow_match *match,
 				       struct istream *input)
 {
 	struct match_candidate *candidate;
-	struct istream *local_input;
+	struct istream *local_input, *here, *there;
 	bool equal;
 
 	for (candidate = match_lookup(match, mail); candidate != NULL;
@@ -188,7 +189,12 @@ struct follow_local *follow_match_body(struct follow_match *match,
 			continue;
 		i_stream_seek(local_input, 0);
 		i_stream_seek(input, 0);
-		equal = match_streams_equal(local_input, input);
+		/* storage formats keep line ends in their own way */
+		here = i_stream_create_crlf(local_input);
+		there = i_stream_create_crlf(input);
+		equal = match_streams_equal(here, there);
+		i_stream_unref(&here);
+		i_stream_unref(&there);
 		i_stream_seek(input, 0);
 		if (equal)
 			return candidate->local;

@@ -20,6 +20,8 @@ struct follow_pair {
 	const char *use;
 	/* the folder was not known before */
 	bool is_new;
+	/* this run has made the mailbox */
+	bool created;
 };
 ARRAY_DEFINE_TYPE(follow_pair, struct follow_pair);
 
@@ -106,6 +108,8 @@ struct follow_mailbox {
 	/* UIDNEXT here */
 	uint32_t next_uid;
 
+	/* this run has made it */
+	bool created;
 	/* the provider's UIDVALIDITY was taken for a mailbox with mail in it */
 	bool adopted;
 	const char *error;

@@ -149,10 +149,12 @@ static void save_match_flags(struct save_context *ctx,
 static void save_match(struct save_context *ctx, struct follow_remote *mail,
 		       struct follow_local *local)
 {
+	const struct migration_follow *follow = ctx->box->follow;
 	struct migration_mark_record record;
 
 	save_begin(ctx);
-	if (ctx->box->hdr->local_next_uid > 0)
+	if (ctx->box->hdr->local_next_uid > 0 ||
+	    (follow->set->unclean && !follow->complete))
 		save_match_flags(ctx, mail, local);
 	local->taken = TRUE;
 	i_zero(&record);

@@ -104,7 +104,6 @@ static int follow_open(struct migration_follow *follow,
 	const bool inbox = strcmp(pair->folder->name, "INBOX") == 0;
 	struct mailbox_metadata metadata;
 	enum mailbox_existence existence;
-	bool created = FALSE;
 
 	if (mailbox_exists(box, FALSE, &existence) < 0)
 		return -1;
@@ -114,7 +113,7 @@ static int follow_open(struct migration_follow *follow,
 		if (mailbox_create(box, &update, FALSE) < 0 &&
 		    mailbox_get_last_mail_error(box) != MAIL_ERROR_EXISTS)
 			return -1;
-		created = TRUE;
+		pair->created = TRUE;
 	}
 	/* Maildir would leave out what was changed in the same second */
 	if (mailbox_open(box) < 0 ||
@@ -122,7 +121,7 @@ static int follow_open(struct migration_follow *follow,
 	    mailbox_get_metadata(box, MAILBOX_METADATA_GUID, &metadata) < 0)
 		return -1;
 	guid_128_copy(pair->folder->guid, metadata.guid);
-	follow_subscribe(follow, pair, box, created || inbox);
+	follow_subscribe(follow, pair, box, pair->created || inbox);
 	return 1;
 }
 

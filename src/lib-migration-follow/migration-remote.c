@@ -168,12 +168,11 @@ remote_init_client(struct migration_remote *remote,
 	imapc_client_register_untagged(remote->client, remote_untagged, remote);
 }
 
-int migration_remote_connect(const struct migration_remote_settings *set,
-			     struct mail_user *user,
-			     struct migration_remote **remote_r)
+struct migration_remote *
+migration_remote_init(const struct migration_remote_settings *set,
+		      struct mail_user *user)
 {
 	struct migration_remote *remote;
-	const char *error;
 	pool_t pool;
 
 	pool = pool_alloconly_create("migration remote", 1024 * 4);
@@ -182,22 +181,10 @@ int migration_remote_connect(const struct migration_remote_settings *set,
 	remote->ioloop = current_ioloop;
 	remote->failure.verdict = MIGRATION_VERDICT_TEMPORARY;
 	remote_init_client(remote, set, user);
-	imapc_client_set_login_callback(remote->client, remote_logged_in,
-					remote);
-	imapc_client_login(remote->client);
-	imapc_client_run(remote->client);
-	*remote_r = remote;
-	if (!remote->logged_in) {
-		remote_lose(remote, "Not logged in");
-		return -1;
-	}
-	/* what it has said before the login may be less */
-	return migration_remote_command(remote, &error, "CAPABILITY") < 0 ?
-		       -1 :
-		       0;
+	return remote;
 }
 
-void migration_remote_disconnect(struct migration_remote **_remote)
+void migration_remote_deinit(struct migration_remote **_remote)
 {
 	struct migration_remote *remote = *_remote;
 
@@ -208,6 +195,24 @@ void migration_remote_disconnect(struct migration_remote **_remote)
 		imapc_client_logout(remote->client);
 	imapc_client_deinit(&remote->client);
 	pool_unref(&remote->pool);
+}
+
+int migration_remote_connect(struct migration_remote *remote)
+{
+	const char *error;
+
+	imapc_client_set_login_callback(remote->client, remote_logged_in,
+					remote);
+	imapc_client_login(remote->client);
+	imapc_client_run(remote->client);
+	if (!remote->logged_in) {
+		remote_lose(remote, "Not logged in");
+		return -1;
+	}
+	/* what it has said before the login may be less */
+	return migration_remote_command(remote, &error, "CAPABILITY") < 0 ?
+		       -1 :
+		       0;
 }
 
 void migration_remote_abort(struct migration_remote *remote)

@@ -47,14 +47,15 @@ typedef void
 migration_remote_untagged_t(const struct imapc_untagged_reply *reply,
 			    void *context);
 
-/* Connects and logs in. user is the local user, for its directories and
-   events. Always returns one, to be asked for its failure and to be freed.
-   Returns 0, or -1. */
-int migration_remote_connect(const struct migration_remote_settings *set,
-			     struct mail_user *user,
-			     struct migration_remote **remote_r);
+/* user is the local user, for its directories and events. */
+struct migration_remote *
+migration_remote_init(const struct migration_remote_settings *set,
+		      struct mail_user *user);
 /* Logs out if there still is a connection. */
-void migration_remote_disconnect(struct migration_remote **remote);
+void migration_remote_deinit(struct migration_remote **remote);
+
+/* Connects and logs in. Returns 0, or -1. */
+int migration_remote_connect(struct migration_remote *remote);
 
 /* Makes the call that waits, and all further ones, fail. May be called from
    a timeout within the client's ioloop. */

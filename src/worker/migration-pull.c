@@ -245,15 +245,16 @@ pull_locked(const struct migration_pull_settings *set, struct mail_user *user,
 
 	/* the quota plugin lets mail in then, as with dsync */
 	user->dsyncing = strcmp(set->set->migration_quota, "ignore") == 0;
-	if (migration_remote_connect(set->remote, user, &remote) < 0) {
+	remote = migration_remote_init(set->remote, user);
+	migration_progress_set_remote(set->progress, remote);
+	if (migration_remote_connect(remote) < 0) {
 		outcome = pull_blame(remote, error_r);
 	} else {
-		migration_progress_set_remote(set->progress, remote);
 		outcome = pull_follow(set, user, remote, dir, unclean,
 				      error_r);
-		migration_progress_set_remote(set->progress, NULL);
 	}
-	migration_remote_disconnect(&remote);
+	migration_progress_set_remote(set->progress, NULL);
+	migration_remote_deinit(&remote);
 	return outcome;
 }
 

@@ -228,7 +228,10 @@ def test_show_while_syncing(tap, target):
     assert 0 < row["messages_per_sec"] < BYTES_PER_SECOND / BODY_BYTES * 1.15
     assert 0 < row["eta_secs"] < 60
     progress = {box["mailbox"]: box["progress"] for box in mailboxes}
-    assert progress["INBOX"] == 100 and min(progress.values()) < 100
+    assert min(progress.values()) < 100
+    # it goes first
+    begun = [box["mailbox"] for box in mailboxes if box["messages"] > 0]
+    assert progress["INBOX"] == 100 or begun == ["INBOX"]
     assert sum(box["total"] for box in mailboxes) == TOTAL
     # it is over, and nothing moves any longer
     row = show_json(target, USER)[0]

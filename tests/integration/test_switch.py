@@ -158,7 +158,7 @@ def test_folders_changed_at_the_provider(old, tap, target, stopped):
 
 
 # A part of what the last pull gets from the provider
-MIDDLE_BYTES = 10_000
+MIDDLE_BYTES = 900
 HELD = "The login is held until the switch is over"
 
 
@@ -362,7 +362,7 @@ def test_other_users_are_not_disturbed(old, fast_target):
         old.seed(user, make_folders(20))
     target = fast_target(30, domains="old.example old.example.org")
     # they stay where they are
-    target.tap.stall_if(lambda: True, MIDDLE_BYTES)
+    target.tap.stall_if(lambda: True, 10 * MIDDLE_BYTES)
     clients = {}
     for user, password in OTHERS.items():
         clients[user] = connect(target, user, password)
