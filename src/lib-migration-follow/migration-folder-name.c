@@ -42,8 +42,8 @@ static const struct {
 	{ "\\Archive", "Archiv" },
 };
 
-static bool folder_is_bad_char(const struct migration_folder_names *names,
-			       unichar_t chr)
+static bool
+folder_is_bad_char(const struct migration_folder_names *names, unichar_t chr)
 {
 	if (chr < 0x20 || chr == 0x7f || chr == '/')
 		return TRUE;
@@ -91,8 +91,8 @@ static void folder_append_component(const struct migration_folder_names *names,
 }
 
 /* Cuts the name where it is too long, in front of a whole character. */
-static const char *folder_shorten(const struct migration_folder_names *names,
-				  const char *name)
+static const char *
+folder_shorten(const struct migration_folder_names *names, const char *name)
 {
 	string_t *encoded = t_str_new(256), *cut = t_str_new(256);
 	const char *p = name;
@@ -149,9 +149,8 @@ const char *migration_folder_name(const struct migration_folder_names *names,
 	name = folder_skip_prefix(names, name);
 	if (name == NULL || *name == '\0')
 		return NULL;
-	components = names->remote_sep == '\0' ?
-			     t_strsplit(name, "\n") :
-			     t_strsplit(name, sep);
+	components = names->remote_sep == '\0' ? t_strsplit(name, "\n") :
+						 t_strsplit(name, sep);
 	for (; *components != NULL; components++) {
 		folder_append_component(names, dest, *components);
 		if (components[1] != NULL)

@@ -17,8 +17,8 @@
 #define FOLDERS_HEADER_COMPLETE FOLDERS_HEADER " complete"
 #define FOLDERS_MAX_LINE (1024 * 16)
 
-static struct migration_folder *folders_parse_line(pool_t pool,
-						   const char *line)
+static struct migration_folder *
+folders_parse_line(pool_t pool, const char *line)
 {
 	const char *const *args = t_strsplit_tabescaped(line);
 	struct migration_folder *folder;
@@ -28,8 +28,8 @@ static struct migration_folder *folders_parse_line(pool_t pool,
 	folder = p_new(pool, struct migration_folder, 1);
 	folder->remote_name = p_strdup(pool, args[0]);
 	folder->name = p_strdup(pool, args[1]);
-	if ((*args[2] != '\0' && guid_128_from_string(args[2], folder->guid) <
-					 0) ||
+	if ((*args[2] != '\0' &&
+	     guid_128_from_string(args[2], folder->guid) < 0) ||
 	    str_to_uint32(args[3], &folder->uid_validity) < 0 ||
 	    str_to_uint32(args[4], &folder->last_uid) < 0)
 		return NULL;
@@ -56,8 +56,8 @@ int migration_folders_read(const char *dir, pool_t pool,
 	}
 	input = i_stream_create_fd_autoclose(&fd, FOLDERS_MAX_LINE);
 	line = i_stream_read_next_line(input);
-	*complete_r =
-		line != NULL && strcmp(line, FOLDERS_HEADER_COMPLETE) == 0;
+	*complete_r = line != NULL &&
+		      strcmp(line, FOLDERS_HEADER_COMPLETE) == 0;
 	if (*complete_r ||
 	    (line != NULL && strcmp(line, FOLDERS_HEADER) == 0)) {
 		while ((line = i_stream_read_next_line(input)) != NULL)

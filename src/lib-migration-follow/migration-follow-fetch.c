@@ -22,9 +22,9 @@ struct fetch_context {
 	const char *error;
 };
 
-static void fetch_parse_flags(struct follow_mailbox *box,
-			      const struct imap_arg *list,
-			      struct follow_remote *mail)
+static void
+fetch_parse_flags(struct follow_mailbox *box, const struct imap_arg *list,
+		  struct follow_remote *mail)
 {
 	ARRAY_TYPE(const_string) more;
 	const char *atom;
@@ -75,9 +75,9 @@ static const char *fetch_parse_message_id(pool_t pool, const char *header)
 	return *id == '\0' ? NULL : p_strdup(pool, id);
 }
 
-static void fetch_parse_fresh(struct follow_mailbox *box,
-			      const struct imap_arg *list,
-			      struct follow_remote *mail)
+static void
+fetch_parse_fresh(struct follow_mailbox *box, const struct imap_arg *list,
+		  struct follow_remote *mail)
 {
 	const struct imap_arg *arg;
 	const char *value;
@@ -98,8 +98,8 @@ static void fetch_parse_fresh(struct follow_mailbox *box,
 		mail->message_id = fetch_parse_message_id(box->pool, value);
 }
 
-static void fetch_message(struct follow_mailbox *box,
-			  const struct imap_arg *args)
+static void
+fetch_message(struct follow_mailbox *box, const struct imap_arg *args)
 {
 	const struct imap_arg *list, *flags, *arg;
 	struct follow_remote *mail;
@@ -128,8 +128,8 @@ static void fetch_message(struct follow_mailbox *box,
 }
 
 /* (TAG "x") UID ALL 1:3,5 */
-static void fetch_esearch(struct follow_mailbox *box,
-			  const struct imap_arg *args)
+static void
+fetch_esearch(struct follow_mailbox *box, const struct imap_arg *args)
 {
 	const char *atom, *set;
 
@@ -143,8 +143,8 @@ static void fetch_esearch(struct follow_mailbox *box,
 	}
 }
 
-static void fetch_search(struct follow_mailbox *box,
-			 const struct imap_arg *args)
+static void
+fetch_search(struct follow_mailbox *box, const struct imap_arg *args)
 {
 	const char *atom;
 	uint32_t uid;
@@ -155,8 +155,8 @@ static void fetch_search(struct follow_mailbox *box,
 	}
 }
 
-static void fetch_untagged(const struct imapc_untagged_reply *reply,
-			   void *context)
+static void
+fetch_untagged(const struct imapc_untagged_reply *reply, void *context)
 {
 	struct follow_mailbox *box = context;
 
@@ -177,8 +177,8 @@ static void fetch_untagged(const struct imapc_untagged_reply *reply,
 	T_END;
 }
 
-static int follow_remote_cmp(const struct follow_remote *a,
-			     const struct follow_remote *b)
+static int
+follow_remote_cmp(const struct follow_remote *a, const struct follow_remote *b)
 {
 	if (a->uid == b->uid)
 		return 0;
@@ -203,8 +203,8 @@ static void fetch_sort(ARRAY_TYPE(follow_remote) *mails)
 	array_delete(mails, kept, count - kept);
 }
 
-static void fetch_answered(const struct imapc_command_reply *reply,
-			   void *context)
+static void
+fetch_answered(const struct imapc_command_reply *reply, void *context)
 {
 	struct fetch_context *ctx = context;
 
@@ -289,25 +289,24 @@ int follow_fetch_list(struct follow_mailbox *box)
 	return 1;
 }
 
-static int follow_remote_uid_cmp(const uint32_t *uid,
-				 const struct follow_remote *mail)
+static int
+follow_remote_uid_cmp(const uint32_t *uid, const struct follow_remote *mail)
 {
 	if (*uid == mail->uid)
 		return 0;
 	return *uid < mail->uid ? -1 : 1;
 }
 
-struct follow_remote *follow_fetch_find(struct follow_mailbox *box,
-					uint32_t uid)
+struct follow_remote *
+follow_fetch_find(struct follow_mailbox *box, uint32_t uid)
 {
 	const struct follow_remote *mail =
 		array_bsearch(&box->fresh, &uid, follow_remote_uid_cmp);
 
-	return mail == NULL ?
-		       NULL :
-		       array_idx_modifiable(&box->fresh,
-					    array_ptr_to_idx(&box->fresh,
-							     mail));
+	return mail == NULL ? NULL :
+			      array_idx_modifiable(&box->fresh,
+						   array_ptr_to_idx(&box->fresh,
+								    mail));
 }
 
 int follow_fetch_pending(struct follow_mailbox *box)
@@ -342,7 +341,8 @@ int follow_fetch_uids(struct follow_mailbox *box)
 
 	array_clear(&box->all_uids);
 	migration_remote_set_untagged(remote, fetch_untagged, box);
-	migration_remote_send(remote, fetch_answered, &ctx, "UID SEARCH %1sUID 1:%u",
+	migration_remote_send(remote, fetch_answered, &ctx,
+			      "UID SEARCH %1sUID 1:%u",
 			      migration_remote_has(remote, "ESEARCH") ?
 				      "RETURN (ALL) " :
 				      "",
@@ -359,8 +359,8 @@ struct fetch_new {
 	bool found;
 };
 
-static void fetch_new_untagged(const struct imapc_untagged_reply *reply,
-			       void *context)
+static void
+fetch_new_untagged(const struct imapc_untagged_reply *reply, void *context)
 {
 	struct fetch_new *ctx = context;
 	const struct imap_arg *list;

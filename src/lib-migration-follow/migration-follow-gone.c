@@ -23,8 +23,8 @@ gone_find_listed(struct migration_follow *follow, const char *remote_name)
 	return NULL;
 }
 
-static bool gone_is_known(struct migration_follow *follow,
-			  const char *remote_name)
+static bool
+gone_is_known(struct migration_follow *follow, const char *remote_name)
 {
 	struct migration_folder *folder;
 
@@ -63,8 +63,8 @@ gone_find_renamed(struct migration_follow *follow,
 }
 
 /* TRUE if it is the mailbox that was made for the folder. */
-static bool gone_is_own(struct mailbox *box,
-			const struct migration_folder *folder)
+static bool
+gone_is_own(struct mailbox *box, const struct migration_folder *folder)
 {
 	struct mailbox_metadata metadata;
 	enum mailbox_existence existence;
@@ -102,9 +102,9 @@ static int gone_rename_over(struct mailbox *box, struct mailbox *dest)
 	return ret;
 }
 
-static bool gone_rename(struct migration_follow *follow,
-			struct migration_folder *folder,
-			const struct migration_overview_folder *listed)
+static bool
+gone_rename(struct migration_follow *follow, struct migration_folder *folder,
+	    const struct migration_overview_folder *listed)
 {
 	struct mail_namespace *ns = follow->set->ns;
 	const struct migration_folder_names names = {
@@ -154,9 +154,9 @@ static bool gone_rename(struct migration_follow *follow,
 }
 
 /* TRUE if everything in it is the provider's, and as it was there. */
-static bool gone_is_untouched(struct migration_follow *follow,
-			      struct migration_folder *folder,
-			      struct mailbox *mailbox)
+static bool
+gone_is_untouched(struct migration_follow *follow,
+		  struct migration_folder *folder, struct mailbox *mailbox)
 {
 	const struct follow_pair pair = { .folder = folder };
 	struct follow_mailbox box;
@@ -176,8 +176,8 @@ static bool gone_is_untouched(struct migration_follow *follow,
 	return untouched;
 }
 
-static void gone_delete(struct migration_follow *follow,
-			struct migration_folder *folder)
+static void
+gone_delete(struct migration_follow *follow, struct migration_folder *folder)
 {
 	struct mailbox *box;
 
@@ -205,8 +205,8 @@ static void gone_delete(struct migration_follow *follow,
 }
 
 /* Parents before their children. */
-static int gone_cmp(struct migration_folder *const *a,
-		    struct migration_folder *const *b)
+static int
+gone_cmp(struct migration_folder *const *a, struct migration_folder *const *b)
 {
 	size_t len_a = strlen((*a)->remote_name);
 	size_t len_b = strlen((*b)->remote_name);
@@ -216,8 +216,8 @@ static int gone_cmp(struct migration_folder *const *a,
 	return strcmp((*a)->remote_name, (*b)->remote_name);
 }
 
-static void gone_forget(struct migration_follow *follow,
-			struct migration_folder *folder)
+static void
+gone_forget(struct migration_follow *follow, struct migration_folder *folder)
 {
 	struct migration_folder *const *folders;
 	unsigned int i, count;

@@ -18,8 +18,8 @@ uint32_t follow_local_hash(enum mail_flags flags,
 	return hash;
 }
 
-static int follow_local_cmp(const struct follow_local *a,
-			    const struct follow_local *b)
+static int
+follow_local_cmp(const struct follow_local *a, const struct follow_local *b)
 {
 	if (a->record.remote_uid != b->record.remote_uid) {
 		return a->record.remote_uid < b->record.remote_uid ? -1 : 1;
@@ -57,8 +57,8 @@ static int follow_local_uid_cmp(const uint32_t *remote_uid,
 	return *remote_uid < local->record.remote_uid ? -1 : 1;
 }
 
-struct follow_local *follow_local_find(struct follow_mailbox *box,
-				       uint32_t remote_uid)
+struct follow_local *
+follow_local_find(struct follow_mailbox *box, uint32_t remote_uid)
 {
 	const struct follow_local *local =
 		array_bsearch(&box->locals, &remote_uid, follow_local_uid_cmp);
@@ -100,16 +100,17 @@ static void local_change_keywords(struct follow_mailbox *box, struct mail *mail,
 
 	if (bits == 0)
 		return;
-	keywords = mailbox_keywords_create_valid(
-		box->box, follow_keyword_names(box, &named));
+	keywords = mailbox_keywords_create_valid(box->box,
+						 follow_keyword_names(box,
+								      &named));
 	mail_update_keywords(mail, type, keywords);
 	mailbox_keywords_unref(&keywords);
 }
 
 /* What the message will look like, for its record. */
-static uint32_t local_hash_changed(struct follow_mailbox *box,
-				   const struct follow_local *local,
-				   const struct migration_flags_change *change)
+static uint32_t
+local_hash_changed(struct follow_mailbox *box, const struct follow_local *local,
+		   const struct migration_flags_change *change)
 {
 	struct mail_index_view *view = box->box->view;
 	const struct mail_index_record *rec =
@@ -126,8 +127,9 @@ static uint32_t local_hash_changed(struct follow_mailbox *box,
 	mail_index_lookup_keywords(view, local->seq, &current);
 	added = mailbox_keywords_create_valid(box->box,
 					      follow_keyword_names(box, &add));
-	removed = mailbox_keywords_create_valid(
-		box->box, follow_keyword_names(box, &remove));
+	removed = mailbox_keywords_create_valid(box->box,
+						follow_keyword_names(box,
+								     &remove));
 	for (i = 0; i < added->count; i++) {
 		idx = added->idx[i];
 		array_push_back(&result, &idx);
@@ -159,9 +161,9 @@ uint32_t follow_local_hash_changed(struct follow_mailbox *box,
 }
 
 static void
-local_apply(struct follow_mailbox *box, struct mailbox_transaction_context *trans,
-	    struct mail *mail, struct follow_local *local,
-	    const struct follow_remote *remote)
+local_apply(struct follow_mailbox *box,
+	    struct mailbox_transaction_context *trans, struct mail *mail,
+	    struct follow_local *local, const struct follow_remote *remote)
 {
 	struct migration_mark_record record = local->record;
 	struct migration_flags_change change;

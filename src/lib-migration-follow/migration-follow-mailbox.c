@@ -34,24 +34,19 @@ int follow_mailbox_failed(struct follow_mailbox *box, struct mailbox *failed)
 	const char *text = mailbox_get_last_internal_error(failed, &error);
 
 	box->error = p_strdup(box->pool, text);
-	switch (error) {
-	case MAIL_ERROR_NOQUOTA:
-	case MAIL_ERROR_UNAVAILABLE:
-	case MAIL_ERROR_PERM:
+	if (error == MAIL_ERROR_NOQUOTA || error == MAIL_ERROR_UNAVAILABLE ||
+	    error == MAIL_ERROR_PERM) {
 		/* the others will not do better */
 		follow->local_error = error;
 		follow->local_error_text =
 			p_strdup_printf(follow->pool, "Mailbox %s: %s",
 					box->folder->name, text);
-		break;
-	default:
-		break;
 	}
 	return 0;
 }
 
-static void mailbox_untagged(const struct imapc_untagged_reply *reply,
-			     void *context)
+static void
+mailbox_untagged(const struct imapc_untagged_reply *reply, void *context)
 {
 	struct follow_mailbox *box = context;
 	const char *key = reply->resp_text_key;
@@ -86,13 +81,16 @@ static int mailbox_examine(struct follow_mailbox *box)
 	box->exists = 0;
 	box->has_uid_next = FALSE;
 	migration_remote_set_untagged(remote, mailbox_untagged, box);
-	ret = migration_remote_examine(
-		remote, box->listed->name,
-		migration_remote_has(remote, "CONDSTORE"), &error);
+	ret = migration_remote_examine(remote, box->listed->name,
+				       migration_remote_has(remote,
+							    "CONDSTORE"),
+				       &error);
 	migration_remote_set_untagged(remote, NULL, NULL);
 	if (ret == 0) {
-		box->error = p_strdup_printf(
-			box->pool, "The provider does not open it: %s", error);
+		box->error =
+			p_strdup_printf(box->pool,
+					"The provider does not open it: %s",
+					error);
 	} else if (ret > 0 && box->uid_validity == 0) {
 		box->error = "The provider gives no UIDVALIDITY";
 		ret = 0;
@@ -118,9 +116,8 @@ static bool mailbox_has_changed(const struct follow_mailbox *box)
 /* Nothing has been taken yet: the mailbox becomes the provider's. */
 static int mailbox_adopt(struct follow_mailbox *box)
 {
-	const struct mailbox_update update = {
-		.uid_validity = box->uid_validity
-	};
+	const struct mailbox_update update = { .uid_validity =
+						       box->uid_validity };
 	struct mailbox_status status;
 
 	mailbox_get_open_status(box->box, STATUS_UIDVALIDITY | STATUS_MESSAGES,
@@ -299,7 +296,8 @@ static int mailbox_follow(struct follow_mailbox *box)
 
 void follow_mailbox_init(struct follow_mailbox *box,
 			 struct migration_follow *follow,
-			 const struct follow_pair *pair, struct mailbox *mailbox)
+			 const struct follow_pair *pair,
+			 struct mailbox *mailbox)
 {
 	struct mailbox_status status;
 

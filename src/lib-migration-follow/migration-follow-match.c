@@ -48,8 +48,7 @@ static void match_add(struct follow_match *match, struct follow_local *local)
 	candidate = p_new(match->pool, struct match_candidate, 1);
 	candidate->local = local;
 	candidate->size = size;
-	candidate->message_id = *id == '\0' ? NULL :
-					      p_strdup(match->pool, id);
+	candidate->message_id = *id == '\0' ? NULL : p_strdup(match->pool, id);
 	key = match_key(received, candidate->message_id);
 	first = hash_table_lookup(match->candidates, key);
 	if (first == NULL) {
@@ -62,8 +61,8 @@ static void match_add(struct follow_match *match, struct follow_local *local)
 	}
 }
 
-struct follow_match *follow_match_init(struct follow_mailbox *box,
-				       uint32_t min_local_uid)
+struct follow_match *
+follow_match_init(struct follow_mailbox *box, uint32_t min_local_uid)
 {
 	struct follow_match *match;
 	struct follow_local *local;
@@ -76,10 +75,10 @@ struct follow_match *follow_match_init(struct follow_mailbox *box,
 	hash_table_create(&match->candidates, default_pool, 0, str_hash,
 			  strcmp);
 	match->trans = mailbox_transaction_begin(box->box, 0, __func__);
-	match->mail = mail_alloc(match->trans,
-				 MAIL_FETCH_RECEIVED_DATE |
-					 MAIL_FETCH_VIRTUAL_SIZE,
-				 NULL);
+	match->mail =
+		mail_alloc(match->trans,
+			   MAIL_FETCH_RECEIVED_DATE | MAIL_FETCH_VIRTUAL_SIZE,
+			   NULL);
 	array_foreach_modifiable(&box->locals, local) {
 		if (local->record.remote_uid == 0 &&
 		    local->uid >= min_local_uid)
@@ -105,16 +104,16 @@ void follow_match_deinit(struct follow_match **_match)
 	pool_unref(&match->pool);
 }
 
-static struct match_candidate *match_lookup(struct follow_match *match,
-					    const struct follow_remote *mail)
+static struct match_candidate *
+match_lookup(struct follow_match *match, const struct follow_remote *mail)
 {
 	struct match_candidate *candidate;
 
 	T_BEGIN
 	{
-		candidate = hash_table_lookup(
-			match->candidates,
-			match_key(mail->received, mail->message_id));
+		candidate = hash_table_lookup(match->candidates,
+					      match_key(mail->received,
+							mail->message_id));
 	}
 	T_END;
 	return candidate;
@@ -172,9 +171,9 @@ static bool match_streams_equal(struct istream *a, struct istream *b)
 	}
 }
 
-struct follow_local *follow_match_body(struct follow_match *match,
-				       const struct follow_remote *mail,
-				       struct istream *input)
+struct follow_local *
+follow_match_body(struct follow_match *match, const struct follow_remote *mail,
+		  struct istream *input)
 {
 	struct match_candidate *candidate;
 	struct istream *local_input, *here, *there;

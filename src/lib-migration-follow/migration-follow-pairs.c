@@ -154,8 +154,8 @@ void follow_pairs_init(struct migration_follow *follow)
 		    !pairs_has_name(follow,
 				    t_strconcat(ns->prefix, special, NULL)))
 			name = special;
-		pair->folder = pairs_new_folder(follow, pair->listed->name,
-						name);
+		pair->folder =
+			pairs_new_folder(follow, pair->listed->name, name);
 		pair->is_new = TRUE;
 	}
 }

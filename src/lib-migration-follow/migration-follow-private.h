@@ -132,7 +132,8 @@ int follow_gone(struct migration_follow *follow);
 /* The mailbox is open. */
 void follow_mailbox_init(struct follow_mailbox *box,
 			 struct migration_follow *follow,
-			 const struct follow_pair *pair, struct mailbox *mailbox);
+			 const struct follow_pair *pair,
+			 struct mailbox *mailbox);
 void follow_mailbox_deinit(struct follow_mailbox *box);
 /* Tells how much is here already, before anything is done. */
 void follow_mailbox_estimate(struct follow_mailbox *box);
@@ -153,8 +154,8 @@ int follow_mailbox_failed(struct follow_mailbox *box, struct mailbox *failed);
 
 /* Reads the messages here. */
 void follow_local_read(struct follow_mailbox *box);
-struct follow_local *follow_local_find(struct follow_mailbox *box,
-				       uint32_t remote_uid);
+struct follow_local *
+follow_local_find(struct follow_mailbox *box, uint32_t remote_uid);
 /* Flags, keywords and expunges by the rules, and the state here as the base of
    the next run. Returns 1, or 0 on failure. */
 int follow_local_update(struct follow_mailbox *box);
@@ -174,8 +175,8 @@ const char *const *follow_keyword_names(struct follow_mailbox *box,
    the provider refuses, -1 = the connection is lost. */
 int follow_fetch_list(struct follow_mailbox *box);
 /* The new message of that UID, or NULL. */
-struct follow_remote *follow_fetch_find(struct follow_mailbox *box,
-					uint32_t uid);
+struct follow_remote *
+follow_fetch_find(struct follow_mailbox *box, uint32_t uid);
 /* Whether a mailbox that is not here has messages above a UID. Returns 1, 0, or
    -1 = the connection is lost. */
 int follow_fetch_has_new(struct migration_follow *follow, const char *name,
@@ -197,8 +198,8 @@ int follow_save_pending(struct follow_mailbox *box);
 
 /* Messages here without a record that may be some of the new ones. */
 struct follow_match;
-struct follow_match *follow_match_init(struct follow_mailbox *box,
-				       uint32_t min_local_uid);
+struct follow_match *
+follow_match_init(struct follow_mailbox *box, uint32_t min_local_uid);
 void follow_match_deinit(struct follow_match **match);
 /* Returns a message here that certainly is this one, or NULL. */
 struct follow_local *follow_match_certain(struct follow_match *match,
@@ -206,8 +207,8 @@ struct follow_local *follow_match_certain(struct follow_match *match,
 /* TRUE if some may be: the bodies decide. */
 bool follow_match_is_possible(struct follow_match *match,
 			      const struct follow_remote *mail);
-struct follow_local *follow_match_body(struct follow_match *match,
-				       const struct follow_remote *mail,
-				       struct istream *input);
+struct follow_local *
+follow_match_body(struct follow_match *match, const struct follow_remote *mail,
+		  struct istream *input);
 
 #endif

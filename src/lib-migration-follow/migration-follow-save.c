@@ -107,8 +107,8 @@ static void save_commit(struct save_context *ctx)
 	}
 }
 
-static void save_done(struct save_context *ctx, struct follow_remote *mail,
-		      uoff_t size)
+static void
+save_done(struct save_context *ctx, struct follow_remote *mail, uoff_t size)
 {
 	struct follow_mailbox *box = ctx->box;
 
@@ -123,9 +123,9 @@ static void save_done(struct save_context *ctx, struct follow_remote *mail,
 }
 
 /* A run that was killed has saved it, perhaps without its flags. */
-static void save_match_flags(struct save_context *ctx,
-			     const struct follow_remote *remote,
-			     struct follow_local *local)
+static void
+save_match_flags(struct save_context *ctx, const struct follow_remote *remote,
+		 struct follow_local *local)
 {
 	struct follow_mailbox *box = ctx->box;
 	struct mail_keywords *keywords;
@@ -137,8 +137,9 @@ static void save_match_flags(struct save_context *ctx,
 	}
 	mail = mail_alloc(ctx->flags_trans, 0, NULL);
 	mail_set_seq(mail, local->seq);
-	keywords = mailbox_keywords_create_valid(
-		box->box, follow_keyword_names(box, remote));
+	keywords = mailbox_keywords_create_valid(box->box,
+						 follow_keyword_names(box,
+								      remote));
 	mail_update_flags(mail, MODIFY_ADD, remote->flags.flags);
 	mail_update_keywords(mail, MODIFY_ADD, keywords);
 	local->hash = follow_local_hash_changed(box, local, &remote->flags);
@@ -177,8 +178,9 @@ static int save_stream(struct save_context *ctx, struct follow_remote *mail,
 	ARRAY_TYPE(keyword_indexes) indexes;
 	uint32_t seq;
 
-	keywords = mailbox_keywords_create_valid(
-		box->box, follow_keyword_names(box, mail));
+	keywords =
+		mailbox_keywords_create_valid(box->box,
+					      follow_keyword_names(box, mail));
 	t_array_init(&indexes, 8);
 	array_append(&indexes, keywords->idx, keywords->count);
 	i_zero(&record);
@@ -203,7 +205,8 @@ static int save_stream(struct save_context *ctx, struct follow_remote *mail,
 		}
 	} while (i_stream_read(input) > 0);
 	if (input->stream_errno != 0) {
-		mail_storage_set_critical(box->box->storage, "read(%s) failed: %s",
+		mail_storage_set_critical(box->box->storage,
+					  "read(%s) failed: %s",
 					  i_stream_get_name(input),
 					  i_stream_get_error(input));
 		mailbox_save_cancel(&save);
@@ -251,9 +254,10 @@ static void save_body(struct save_context *ctx, struct follow_remote *mail,
 	if (mail->size != UOFF_T_MAX && input->v_offset < mail->size) {
 		follow_mailbox_note(
 			box, mail->uid,
-			t_strdup_printf("The provider says that it has %" PRIuUOFF_T
-					" bytes and delivered %" PRIuUOFF_T,
-					mail->size, input->v_offset));
+			t_strdup_printf(
+				"The provider says that it has %" PRIuUOFF_T
+				" bytes and delivered %" PRIuUOFF_T,
+				mail->size, input->v_offset));
 	}
 	save_done(ctx, mail, input->v_offset);
 	box->follow->set->callbacks->saved(box->follow->set->context);
@@ -271,8 +275,8 @@ static void save_decide(struct save_context *ctx)
 			save_match(ctx, mail, mail->local);
 			mail->local = NULL;
 		} else if (mail->state == FOLLOW_REMOTE_STASHED) {
-			input = i_stream_create_fd_autoclose(
-				&mail->stash_fd, IO_BLOCK_SIZE);
+			input = i_stream_create_fd_autoclose(&mail->stash_fd,
+							     IO_BLOCK_SIZE);
 			save_body(ctx, mail, input);
 			i_stream_unref(&input);
 		} else if (mail->state == FOLLOW_REMOTE_MISSING) {
@@ -316,9 +320,8 @@ static void save_stash(struct save_context *ctx, struct follow_remote *mail,
 	o_stream_destroy(&output);
 }
 
-static struct istream *
-save_open_body(const struct imapc_untagged_reply *reply,
-	       const struct imap_arg *list)
+static struct istream *save_open_body(const struct imapc_untagged_reply *reply,
+				      const struct imap_arg *list)
 {
 	const struct imapc_arg_file *file;
 	const struct imap_arg *body;
@@ -338,8 +341,8 @@ save_open_body(const struct imapc_untagged_reply *reply,
 	return i_stream_create_from_data(str, body->str_len);
 }
 
-static void save_arrived(struct save_context *ctx,
-			 const struct imapc_untagged_reply *reply)
+static void
+save_arrived(struct save_context *ctx, const struct imapc_untagged_reply *reply)
 {
 	const struct imap_arg *list;
 	struct follow_remote *mail;
@@ -369,8 +372,8 @@ static void save_arrived(struct save_context *ctx,
 	i_stream_unref(&input);
 }
 
-static void save_untagged(const struct imapc_untagged_reply *reply,
-			  void *context)
+static void
+save_untagged(const struct imapc_untagged_reply *reply, void *context)
 {
 	struct save_context *ctx = context;
 	const struct migration_follow_settings *set = ctx->box->follow->set;
@@ -389,8 +392,8 @@ static void save_untagged(const struct imapc_untagged_reply *reply,
 	T_END;
 }
 
-static void save_batch_answered(const struct imapc_command_reply *reply,
-				void *context)
+static void
+save_batch_answered(const struct imapc_command_reply *reply, void *context)
 {
 	struct save_batch *batch = context;
 	struct save_context *ctx = batch->ctx;
@@ -503,8 +506,8 @@ static int save_all(struct save_context *ctx)
 	return ret;
 }
 
-static void save_one_answered(const struct imapc_command_reply *reply,
-			      void *context)
+static void
+save_one_answered(const struct imapc_command_reply *reply, void *context)
 {
 	struct save_context *ctx = context;
 

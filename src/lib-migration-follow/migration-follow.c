@@ -25,25 +25,22 @@ static void follow_mailbox_unusable(struct migration_follow *follow,
 	const char *text = mailbox_get_last_internal_error(box, &error);
 
 	follow_note(follow, folder, text);
-	switch (error) {
-	case MAIL_ERROR_PARAMS:
-	case MAIL_ERROR_NOTPOSSIBLE:
-	case MAIL_ERROR_EXISTS:
+	if (error == MAIL_ERROR_PARAMS || error == MAIL_ERROR_NOTPOSSIBLE ||
+	    error == MAIL_ERROR_EXISTS) {
 		/* a name that cannot be */
 		return;
-	case MAIL_ERROR_NOQUOTA:
-	case MAIL_ERROR_PERM:
+	}
+	if (error == MAIL_ERROR_NOQUOTA || error == MAIL_ERROR_PERM) {
 		follow->local_error = error;
-		follow->local_error_text =
-			p_strdup_printf(follow->pool, "Mailbox %s: %s",
-					folder->name, text);
+		follow->local_error_text = p_strdup_printf(follow->pool,
+							   "Mailbox %s: %s",
+							   folder->name, text);
 		return;
-	default:
-		break;
 	}
 	if (follow->incomplete_error == NULL) {
-		follow->incomplete_error = p_strdup_printf(
-			follow->pool, "Mailbox %s: %s", folder->name, text);
+		follow->incomplete_error = p_strdup_printf(follow->pool,
+							   "Mailbox %s: %s",
+							   folder->name, text);
 	}
 }
 
@@ -69,9 +66,9 @@ static int follow_stays_deleted(struct migration_follow *follow,
 	return 1;
 }
 
-static void follow_subscribe(struct migration_follow *follow,
-			     struct follow_pair *pair, struct mailbox *box,
-			     bool created)
+static void
+follow_subscribe(struct migration_follow *follow, struct follow_pair *pair,
+		 struct mailbox *box, bool created)
 {
 	const bool subscribed = pair->listed->subscribed;
 
@@ -82,10 +79,9 @@ static void follow_subscribe(struct migration_follow *follow,
 		return;
 	if (mailbox_set_subscribed(box, subscribed) < 0) {
 		follow_note(follow, pair->folder,
-			    t_strdup_printf(
-				    "Cannot be subscribed: %s",
-				    mailbox_get_last_internal_error(box,
-								    NULL)));
+			    t_strdup_printf("Cannot be subscribed: %s",
+					    mailbox_get_last_internal_error(
+						    box, NULL)));
 		return;
 	}
 	pair->folder->subscribed = subscribed;
@@ -152,9 +148,11 @@ follow_pair(struct migration_follow *follow, struct follow_pair *pair,
 		if (ret == 0 && error != NULL) {
 			follow_note(follow, pair->folder, error);
 			if (follow->incomplete_error == NULL) {
-				follow->incomplete_error = p_strdup_printf(
-					follow->pool, "Mailbox %s: %s",
-					pair->folder->name, error);
+				follow->incomplete_error =
+					p_strdup_printf(follow->pool,
+							"Mailbox %s: %s",
+							pair->folder->name,
+							error);
 			}
 		}
 		follow_mailbox_deinit(&box);
@@ -168,15 +166,15 @@ static int follow_run(struct follow_mailbox *box, const char **error_r)
 	int ret = follow_mailbox_run(box);
 
 	if (ret == 0) {
-		*error_r = p_strdup(box->follow->pool,
-				    box->error != NULL ? box->error :
-							 "Unknown error");
+		*error_r = p_strdup(box->follow->pool, box->error != NULL ?
+							       box->error :
+							       "Unknown error");
 	}
 	return ret;
 }
 
-static int follow_retry(struct follow_mailbox *box,
-			const char **error_r ATTR_UNUSED)
+static int
+follow_retry(struct follow_mailbox *box, const char **error_r ATTR_UNUSED)
 {
 	if (array_count(migration_mark_pending(box->mark)) == 0)
 		return 1;
@@ -245,9 +243,8 @@ static int follow_account(struct migration_follow *follow, const char **error_r)
 		follow->local_error_text = p_strdup(follow->pool, *error_r);
 		return 0;
 	}
-	if (migration_overview_read(set->remote, follow->pool,
-				    set->list_prefix, &follow->overview,
-				    error_r) < 0)
+	if (migration_overview_read(set->remote, follow->pool, set->list_prefix,
+				    &follow->overview, error_r) < 0)
 		return -1;
 	if (array_count(&follow->overview.folders) == 0) {
 		*error_r = "The provider lists no folders";

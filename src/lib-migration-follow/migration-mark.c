@@ -57,8 +57,8 @@ static void mark_split(uint64_t value, uint32_t parts_r[2])
 }
 
 /* The data may be cut or of a later version: nothing of it is used then. */
-static void mark_parse(struct migration_mark *mark, const unsigned char *data,
-		       size_t size)
+static void
+mark_parse(struct migration_mark *mark, const unsigned char *data, size_t size)
 {
 	struct mark_disk_header disk;
 	const char *names, *end;
@@ -82,8 +82,7 @@ static void mark_parse(struct migration_mark *mark, const unsigned char *data,
 	mark->hdr.taken_uid = disk.taken_uid;
 	mark->hdr.comparing = disk.comparing != 0;
 	mark->hdr.bytes = mark_join(disk.bytes);
-	array_append(&mark->pending,
-		     (const uint32_t *)(data + sizeof(disk)),
+	array_append(&mark->pending, (const uint32_t *)(data + sizeof(disk)),
 		     disk.pending_count);
 	names = (const char *)data + sizeof(disk) + pending_size;
 	end = names + disk.keywords_size;
@@ -110,9 +109,10 @@ struct migration_mark *migration_mark_init(struct mailbox *box)
 	mark->box = box;
 	p_array_init(&mark->pending, pool, 8);
 	p_array_init(&mark->keywords, pool, 8);
-	mark->ext_id = mail_index_ext_register(
-		box->index, MARK_EXTENSION, sizeof(struct mark_disk_header),
-		sizeof(struct mark_disk_record), sizeof(uint32_t));
+	mark->ext_id = mail_index_ext_register(box->index, MARK_EXTENSION,
+					       sizeof(struct mark_disk_header),
+					       sizeof(struct mark_disk_record),
+					       sizeof(uint32_t));
 	mail_index_get_header_ext(box->view, mark->ext_id, &data, &size);
 	mark_parse(mark, data, size);
 	return mark;
@@ -155,8 +155,8 @@ uint64_t migration_mark_keyword(struct migration_mark *mark, const char *name)
 	return (uint64_t)1 << count;
 }
 
-const char *migration_mark_keyword_name(struct migration_mark *mark,
-					unsigned int bit)
+const char *
+migration_mark_keyword_name(struct migration_mark *mark, unsigned int bit)
 {
 	return array_idx_elem(&mark->keywords, bit);
 }
@@ -202,7 +202,8 @@ void migration_mark_reset(struct migration_mark *mark,
 			  struct mailbox_transaction_context *trans)
 {
 	struct migration_mark_record none;
-	uint32_t seq, count = mail_index_view_get_messages_count(mark->box->view);
+	uint32_t seq,
+		count = mail_index_view_get_messages_count(mark->box->view);
 
 	i_zero(&none);
 	for (seq = 1; seq <= count; seq++)

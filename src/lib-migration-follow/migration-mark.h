@@ -56,14 +56,15 @@ struct migration_mark *migration_mark_init(struct mailbox *box);
 void migration_mark_deinit(struct migration_mark **mark);
 
 /* To be changed, and then written. */
-struct migration_mark_header *migration_mark_header(struct migration_mark *mark);
+struct migration_mark_header *
+migration_mark_header(struct migration_mark *mark);
 /* UIDs of messages that the provider could not deliver, ascending. */
 ARRAY_TYPE(uint32_t) *migration_mark_pending(struct migration_mark *mark);
 /* The bit of a keyword, 0 if the table is full. */
 uint64_t migration_mark_keyword(struct migration_mark *mark, const char *name);
 /* Its name; bit is below the number of those that are in use. */
-const char *migration_mark_keyword_name(struct migration_mark *mark,
-					unsigned int bit);
+const char *
+migration_mark_keyword_name(struct migration_mark *mark, unsigned int bit);
 
 /* Adds the header to the transaction. */
 void migration_mark_write(struct migration_mark *mark,

@@ -108,8 +108,8 @@ static bool overview_get_uint32(const struct imap_arg *list, const char *name,
 	return TRUE;
 }
 
-static void overview_status(struct overview_context *ctx,
-			    const struct imap_arg *args)
+static void
+overview_status(struct overview_context *ctx, const struct imap_arg *args)
 {
 	struct migration_overview_folder *folder;
 	const struct imap_arg *list;
@@ -131,8 +131,8 @@ static void overview_status(struct overview_context *ctx,
 }
 
 /* NIL or ((prefix separator ...) ...) for each of personal, others', shared */
-static void overview_namespace(struct overview_context *ctx,
-			       const struct imap_arg *args)
+static void
+overview_namespace(struct overview_context *ctx, const struct imap_arg *args)
 {
 	const struct imap_arg *spaces, *space;
 	const char *prefix;
@@ -159,8 +159,8 @@ static void overview_namespace(struct overview_context *ctx,
 	}
 }
 
-static void overview_untagged(const struct imapc_untagged_reply *reply,
-			      void *context)
+static void
+overview_untagged(const struct imapc_untagged_reply *reply, void *context)
 {
 	struct overview_context *ctx = context;
 
@@ -174,8 +174,8 @@ static void overview_untagged(const struct imapc_untagged_reply *reply,
 		overview_namespace(ctx, reply->args);
 }
 
-static void overview_listed(const struct imapc_command_reply *reply,
-			    void *context)
+static void
+overview_listed(const struct imapc_command_reply *reply, void *context)
 {
 	struct overview_context *ctx = context;
 

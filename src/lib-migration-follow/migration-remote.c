@@ -62,15 +62,15 @@ static void remote_lose(struct migration_remote *remote, const char *error)
 static void remote_read_text(struct migration_remote *remote,
 			     const struct imapc_command_reply *reply)
 {
-	unsigned int secs = migration_backoff_secs(reply->resp_text_key,
-						   reply->text_full);
+	unsigned int secs =
+		migration_backoff_secs(reply->resp_text_key, reply->text_full);
 
 	remote->failure.retry_after_secs =
 		I_MAX(remote->failure.retry_after_secs, secs);
 }
 
-static void remote_logged_in(const struct imapc_command_reply *reply,
-			     void *context)
+static void
+remote_logged_in(const struct imapc_command_reply *reply, void *context)
 {
 	struct migration_remote *remote = context;
 	struct migration_remote_failure *failure = &remote->failure;
@@ -107,8 +107,8 @@ static void remote_capability(struct migration_remote *remote,
 
 /* Callbacks use the mail storage here, and what that leaves behind in an ioloop
    must outlive the client's own, which is gone after each wait. */
-static void remote_untagged(const struct imapc_untagged_reply *reply,
-			    void *context)
+static void
+remote_untagged(const struct imapc_untagged_reply *reply, void *context)
 {
 	struct migration_remote *remote = context;
 	struct ioloop *ioloop = current_ioloop;
@@ -122,10 +122,9 @@ static void remote_untagged(const struct imapc_untagged_reply *reply,
 	}
 }
 
-static void
-remote_init_client(struct migration_remote *remote,
-		   const struct migration_remote_settings *set,
-		   struct mail_user *user)
+static void remote_init_client(struct migration_remote *remote,
+			       const struct migration_remote_settings *set,
+			       struct mail_user *user)
 {
 	const struct migration_provider_settings *provider = set->provider;
 	struct imapc_client_settings client_set;
@@ -210,9 +209,8 @@ int migration_remote_connect(struct migration_remote *remote)
 		return -1;
 	}
 	/* what it has said before the login may be less */
-	return migration_remote_command(remote, &error, "CAPABILITY") < 0 ?
-		       -1 :
-		       0;
+	return migration_remote_command(remote, &error, "CAPABILITY") < 0 ? -1 :
+									    0;
 }
 
 void migration_remote_abort(struct migration_remote *remote)
@@ -241,8 +239,8 @@ void migration_remote_set_untagged(struct migration_remote *remote,
 	remote->untagged_context = context;
 }
 
-static void remote_answered(const struct imapc_command_reply *reply,
-			    void *context)
+static void
+remote_answered(const struct imapc_command_reply *reply, void *context)
 {
 	struct remote_command *cmd = context;
 	struct migration_remote *remote = cmd->remote;
@@ -325,8 +323,8 @@ int migration_remote_wait(struct migration_remote *remote,
 	return remote->lost ? -1 : 0;
 }
 
-static void remote_command_answered(const struct imapc_command_reply *reply,
-				    void *context)
+static void
+remote_command_answered(const struct imapc_command_reply *reply, void *context)
 {
 	struct migration_remote *remote = context;
 
@@ -334,8 +332,8 @@ static void remote_command_answered(const struct imapc_command_reply *reply,
 	remote->error = p_strdup(remote->pool, reply->text_full);
 }
 
-static int remote_command_wait(struct migration_remote *remote,
-			       const char **error_r)
+static int
+remote_command_wait(struct migration_remote *remote, const char **error_r)
 {
 	if (migration_remote_wait(remote, 0) < 0) {
 		*error_r = remote->failure.error;
@@ -355,9 +353,9 @@ int migration_remote_command(struct migration_remote *remote,
 		return -1;
 	}
 	va_start(args, format);
-	imapc_command_sendvf(
-		remote_new_command(remote, remote_command_answered, remote),
-		format, args);
+	imapc_command_sendvf(remote_new_command(remote, remote_command_answered,
+						remote),
+			     format, args);
 	va_end(args);
 	return remote_command_wait(remote, error_r);
 }
@@ -375,8 +373,8 @@ int migration_remote_examine(struct migration_remote *remote, const char *name,
 	remote->box = imapc_client_mailbox_open(remote->client, remote);
 	cmd = remote_new_command(remote, remote_command_answered, remote);
 	imapc_command_set_flags(cmd, IMAPC_COMMAND_FLAG_SELECT);
-	imapc_command_sendf(cmd, condstore ? "EXAMINE %s (CONDSTORE)" :
-					     "EXAMINE %s",
+	imapc_command_sendf(cmd,
+			    condstore ? "EXAMINE %s (CONDSTORE)" : "EXAMINE %s",
 			    name);
 	return remote_command_wait(remote, error_r);
 }
@@ -387,8 +385,8 @@ void migration_remote_close(struct migration_remote *remote)
 		imapc_client_mailbox_close(&remote->box);
 }
 
-const struct imap_arg *migration_remote_get_value(const struct imap_arg *list,
-						  const char *name)
+const struct imap_arg *
+migration_remote_get_value(const struct imap_arg *list, const char *name)
 {
 	const char *key;
 

@@ -95,8 +95,8 @@ int migration_remote_examine(struct migration_remote *remote, const char *name,
 void migration_remote_close(struct migration_remote *remote);
 
 /* The value of a name in a FETCH or STATUS list, or NULL. */
-const struct imap_arg *migration_remote_get_value(const struct imap_arg *list,
-						  const char *name);
+const struct imap_arg *
+migration_remote_get_value(const struct imap_arg *list, const char *name);
 /* Returns TRUE if the list has the number. */
 bool migration_remote_get_number(const struct imap_arg *list, const char *name,
 				 uint64_t *number_r);

@@ -562,21 +562,13 @@ static const struct migration_worker_callbacks job_worker_callbacks = {
 
 static void job_pull(struct migration_job *job)
 {
-	bool initial = job->record->phase == MIGRATION_PHASE_INITIAL;
-	bool proxied = strcmp(job->record->login, "proxy") == 0;
-	bool local = strcmp(job->record->login, "local") == 0;
-	const struct migration_worker_order order = {
-		.inbox_first = initial && job->pulls == 0,
-		.compare = initial && !local && (!proxied || job->switching),
-	};
-
 	job->pulls++;
 	job->pull_started = ioloop_timeval;
 	migration_job_progress_begin(job->progress);
 	migration_job_notes_begin(job->notes);
 	job->worker =
 		migration_worker_connection_start(job->set.worker_socket_path,
-						  job->record, &order,
+						  job->record,
 						  &job_worker_callbacks, job,
 						  job->event);
 }

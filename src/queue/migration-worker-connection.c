@@ -168,18 +168,12 @@ static void worker_connection_failed(struct migration_worker_connection *conn)
 struct migration_worker_connection *
 migration_worker_connection_start(const char *socket_path,
 				  const struct migration_record *record,
-				  const struct migration_worker_order *order,
 				  const struct migration_worker_callbacks *cb,
 				  void *context, struct event *event_parent)
 {
-	const char *const args[] = { record->username,
-				     record->provider,
-				     record->remote_user,
-				     record->mechanism,
-				     order->inbox_first ? "1" : "0",
-				     order->compare ? "1" : "0",
-				     record->credential,
-				     NULL };
+	const char *const args[] = { record->username,    record->provider,
+				     record->remote_user, record->mechanism,
+				     record->credential,  NULL };
 	struct migration_worker_connection *conn;
 	string_t *str = t_str_new(1024);
 	unsigned int i;

@@ -9,12 +9,6 @@
 
 struct migration_worker_connection;
 
-/* What the worker is to do, see SYNC in migration-protocol.h. */
-struct migration_worker_order {
-	bool inbox_first;
-	bool compare;
-};
-
 struct migration_worker_callbacks {
 	void (*mailbox)(const struct migration_mailbox *mailbox, void *context);
 	void (*progress)(const struct migration_worker_report *report,
@@ -34,7 +28,6 @@ struct migration_worker_callbacks {
 struct migration_worker_connection *
 migration_worker_connection_start(const char *socket_path,
 				  const struct migration_record *record,
-				  const struct migration_worker_order *order,
 				  const struct migration_worker_callbacks *cb,
 				  void *context, struct event *event_parent);
 /* Closes it: the worker stops. No callback. */

@@ -80,9 +80,10 @@ pull_blame(const struct migration_remote *remote, const char **error_r)
 		return MIGRATION_OUTCOME_ACCOUNT;
 	}
 	if (failure->verdict != MIGRATION_VERDICT_OK) {
-		*error_r = t_strdup_printf(
-			"%s: %s", migration_verdict_to_string(failure->verdict),
-			*error_r);
+		*error_r = t_strdup_printf("%s: %s",
+					   migration_verdict_to_string(
+						   failure->verdict),
+					   *error_r);
 	}
 	switch (failure->verdict) {
 	case MIGRATION_VERDICT_OK:
@@ -144,9 +145,9 @@ pull_lock(const char *dir, struct file_lock **lock_r, const char **error_r)
 	return MIGRATION_OUTCOME_DONE;
 }
 
-static void pull_told_mailbox(void *context, const char *name,
-			      unsigned int done, unsigned int total,
-			      uint64_t bytes)
+static void
+pull_told_mailbox(void *context, const char *name, unsigned int done,
+		  unsigned int total, uint64_t bytes)
 {
 	const struct migration_pull_settings *set = context;
 
@@ -250,8 +251,7 @@ pull_locked(const struct migration_pull_settings *set, struct mail_user *user,
 	if (migration_remote_connect(remote) < 0) {
 		outcome = pull_blame(remote, error_r);
 	} else {
-		outcome = pull_follow(set, user, remote, dir, unclean,
-				      error_r);
+		outcome = pull_follow(set, user, remote, dir, unclean, error_r);
 	}
 	migration_progress_set_remote(set->progress, NULL);
 	migration_remote_deinit(&remote);
@@ -299,8 +299,10 @@ pull_as_user(const struct migration_pull_settings *set, struct mail_user *user,
 		migration_progress_set_journal(set->progress, journal);
 		outcome = pull_locked(set, user, dir, unclean, error_r);
 		migration_progress_set_journal(set->progress, NULL);
-		migration_journal_close(
-			&journal, !unclean || outcome == MIGRATION_OUTCOME_DONE);
+		migration_journal_close(&journal,
+					!unclean ||
+						outcome ==
+							MIGRATION_OUTCOME_DONE);
 	}
 	file_lock_free(&lock);
 	return outcome;

@@ -286,7 +286,7 @@ static int queue_input_args(struct connection *_conn, const char *const *args)
 	struct queue_connection *conn =
 		container_of(_conn, struct queue_connection, conn);
 
-	if (str_array_length(args) != 8 || conn->username != NULL ||
+	if (str_array_length(args) != 6 || conn->username != NULL ||
 	    strcmp(args[0], MIGRATION_VERB_SYNC) != 0) {
 		e_error(_conn->event, "The queue sent an invalid line %s",
 			args[0]);
@@ -296,7 +296,7 @@ static int queue_input_args(struct connection *_conn, const char *const *args)
 	conn->provider = i_strdup(args[2]);
 	conn->remote_user = i_strdup(args[3]);
 	conn->mechanism = i_strdup(args[4]);
-	conn->box = i_strdup(args[7]);
+	conn->box = i_strdup(args[5]);
 	/* not from here, where the output is corked */
 	conn->to_run = timeout_add_short(0, queue_run_job, conn);
 	return 1;

@@ -60,9 +60,9 @@ static void mdbox_read_ends(struct mail_index_view *view, uint32_t ext_id,
 }
 
 /* Whoever appends to it just now has it locked, and it is left alone. */
-static int mdbox_cut(const char *path, uoff_t end,
-		     const struct mail_storage_settings *set,
-		     const char **error_r)
+static int
+mdbox_cut(const char *path, uoff_t end, const struct mail_storage_settings *set,
+	  const char **error_r)
 {
 	const struct file_lock_settings lock_set = {
 		.lock_method = set->parsed_lock_method,
@@ -92,10 +92,10 @@ static int mdbox_cut(const char *path, uoff_t end,
 	return ret;
 }
 
-static int mdbox_cut_all(struct mail_index *index, struct mail_index_view *view,
-			 const char *dir,
-			 const struct mail_storage_settings *set,
-			 const char **error_r)
+static int
+mdbox_cut_all(struct mail_index *index, struct mail_index_view *view,
+	      const char *dir, const struct mail_storage_settings *set,
+	      const char **error_r)
 {
 	ARRAY_TYPE(mdbox_file_end) ends;
 	const struct mdbox_file_end *end;
@@ -118,9 +118,9 @@ static int mdbox_cut_all(struct mail_index *index, struct mail_index_view *view,
 	return ret;
 }
 
-static int mdbox_sync_map(struct mail_index *index, const char *dir,
-			  const struct mail_storage_settings *set,
-			  const char **error_r)
+static int
+mdbox_sync_map(struct mail_index *index, const char *dir,
+	       const struct mail_storage_settings *set, const char **error_r)
 {
 	struct mail_index_sync_ctx *sync_ctx;
 	struct mail_index_sync_rec sync_rec;

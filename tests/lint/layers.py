@@ -21,10 +21,11 @@ ALLOWED = {
     "lib-migration-store": set(),
     "lib-migration-seal": set(),
     "lib-migration-probe": set(),
+    "lib-migration-follow": set(),
     "settings": set(),
     "auth": {"migration-probe.h", "migration-seal.h"},
     "queue": {"migration-store.h"},
-    "worker": {"migration-unseal.h"},
+    "worker": {"migration-follow.h", "migration-remote.h", "migration-unseal.h"},
     "doveadm": {"migration-store.h", "migration-keygen.h"},
 }
 # Foreign headers that have a home.
