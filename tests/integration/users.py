@@ -179,8 +179,11 @@ class User:
     def _rename_folder(self):
         name = self._pick_leaf()
         taken = self.folder_names()
+        # doc/following.md: onto a name that exists on the other side it is
+        # fetched anew
+        theirs = self.other.folder_names()
         names = [new for new in self._new_names()
-                 if new not in taken and new not in self.vacated and
+                 if new not in taken and new not in theirs and new not in self.vacated and
                  not new.startswith(f"{name}/") and
                  not any(other.startswith(new + "/") for other in taken)]
         if name is None or not names:
