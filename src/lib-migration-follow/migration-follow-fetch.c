@@ -227,6 +227,7 @@ static int fetch_wait(struct fetch_context *ctx)
 		ctx->box->error = t_strdup_printf(
 			"The provider refused to list its messages: %s",
 			ctx->error);
+		ctx->box->refused = !migration_remote_refused_for_now(remote);
 		return 0;
 	}
 	return 1;

@@ -91,8 +91,10 @@ static int mailbox_examine(struct follow_mailbox *box)
 			p_strdup_printf(box->pool,
 					"The provider does not open it: %s",
 					error);
+		box->refused = !migration_remote_refused_for_now(remote);
 	} else if (ret > 0 && box->uid_validity == 0) {
 		box->error = "The provider gives no UIDVALIDITY";
+		box->refused = TRUE;
 		ret = 0;
 	}
 	return ret;

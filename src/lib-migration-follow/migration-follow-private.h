@@ -113,6 +113,9 @@ struct follow_mailbox {
 	/* the provider's UIDVALIDITY was taken for a mailbox with mail in it */
 	bool adopted;
 	const char *error;
+	/* the provider refuses it, and not only for now: the account is
+	   complete without it */
+	bool refused;
 };
 
 /* --- migration-follow-pairs.c --- */

@@ -147,7 +147,7 @@ follow_pair(struct migration_follow *follow, struct follow_pair *pair,
 		}
 		if (ret == 0 && error != NULL) {
 			follow_note(follow, pair->folder, error);
-			if (follow->incomplete_error == NULL) {
+			if (follow->incomplete_error == NULL && !box.refused) {
 				follow->incomplete_error =
 					p_strdup_printf(follow->pool,
 							"Mailbox %s: %s",

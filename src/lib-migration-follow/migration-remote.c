@@ -40,6 +40,7 @@ struct migration_remote {
 	int status;
 	const char *error;
 
+	bool refused_for_now:1;
 	bool logged_in:1;
 	bool lost:1;
 };
@@ -67,6 +68,9 @@ static void remote_read_text(struct migration_remote *remote,
 
 	remote->failure.retry_after_secs =
 		I_MAX(remote->failure.retry_after_secs, secs);
+	remote->refused_for_now =
+		migration_verdict_login_no(reply->resp_text_key) ==
+		MIGRATION_VERDICT_TEMPORARY;
 }
 
 static void
@@ -358,6 +362,11 @@ int migration_remote_command(struct migration_remote *remote,
 			     format, args);
 	va_end(args);
 	return remote_command_wait(remote, error_r);
+}
+
+bool migration_remote_refused_for_now(const struct migration_remote *remote)
+{
+	return remote->refused_for_now;
 }
 
 int migration_remote_examine(struct migration_remote *remote, const char *name,

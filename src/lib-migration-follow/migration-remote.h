@@ -88,6 +88,10 @@ int migration_remote_command(struct migration_remote *remote,
 			     const char **error_r, const char *format, ...)
 	ATTR_FORMAT(3, 4);
 
+/* The last refusal said by its code that it is not for long, such as [INUSE] or
+   [UNAVAILABLE]. */
+bool migration_remote_refused_for_now(const struct migration_remote *remote);
+
 /* Opens a mailbox by the name that the server gave it, read-only. While it is
    open commands belong to it. Returns as migration_remote_command(). */
 int migration_remote_examine(struct migration_remote *remote, const char *name,

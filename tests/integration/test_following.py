@@ -309,3 +309,24 @@ def collide_and_kill(scene, interrupter):
     scene.sync(sync=interrupter.sync)
     assert Counter(scene.here.words("INBOX")) == Counter(words)
     assert interrupter.done.get("killed at a change on disk", 0) >= KILLS - 2
+
+
+@pytest.mark.parametrize("folder_count", [16, 500])
+def test_nothing_changed(folders, figures, folder_count):
+    """A look costs the same however many folders and messages there are."""
+    scene = Scene(folders, (), mail_format="sdbox")
+    pair = scene.pair
+    with Tap(pair.old.ports["imap"]) as tap:
+        pair.provide(tap.port)
+        with scene:
+            for number in range(1, folder_count):
+                scene.there.folder("CREATE", f"Folder{number}")
+                if number % 10 == 0:
+                    scene.there.append(f"Folder{number}", "one")
+            assert pair.sync() == ""
+            before = len(tap.commands())
+            assert pair.sync() == ""
+            commands = tap.commands()[before:]
+    figures(f"{folder_count} folders, nothing changed: {len(commands)} "
+            f"commands ({' '.join(commands)})")
+    assert len(commands) <= 6
