@@ -66,6 +66,8 @@ struct follow_remote {
 	const char *const *more_keywords;
 	/* the same message here */
 	struct follow_local *local;
+	/* why the provider does not deliver it, if it has said so */
+	const char *why;
 	enum follow_remote_state {
 		FOLLOW_REMOTE_WAITING = 0,
 		/* came before one with a lower UID */

@@ -518,7 +518,7 @@ save_one_answered(const struct imapc_command_reply *reply, void *context)
 /* Alone: whatever is wrong with it costs nobody else anything. */
 static int save_one(struct save_context *ctx, struct follow_remote *mail)
 {
-	struct follow_mailbox *box = ctx->box;
+	pool_t pool = ctx->box->pool;
 
 	ctx->refused = NULL;
 	migration_remote_send(ctx->remote, save_one_answered, ctx,
@@ -527,16 +527,31 @@ static int save_one(struct save_context *ctx, struct follow_remote *mail)
 		return -1;
 	if (mail->state == FOLLOW_REMOTE_DONE || ctx->failed)
 		return 0;
-	if (ctx->refused != NULL) {
-		follow_mailbox_note(
-			box, mail->uid,
-			t_strdup_printf("The provider does not deliver it: %s",
-					ctx->refused));
-	} else {
-		follow_mailbox_note(box, mail->uid,
-				    "The provider delivers nothing");
-	}
+	mail->why =
+		ctx->refused == NULL ?
+			"The provider delivers nothing" :
+			p_strdup_printf(pool,
+					"The provider does not deliver it: %s",
+					ctx->refused);
 	return 0;
+}
+
+/* Whatever is still missing of what was asked for. */
+static void save_note_pending(struct save_context *ctx)
+{
+	const struct follow_remote *mail;
+	uint32_t uid;
+
+	array_foreach_elem(migration_mark_pending(ctx->box->mark), uid) {
+		mail = follow_fetch_find(ctx->box, uid);
+		if (mail == NULL)
+			continue;
+		follow_mailbox_note(ctx->box, uid,
+				    mail->why != NULL ?
+					    mail->why :
+					    "The connection is lost when it is "
+					    "asked for");
+	}
 }
 
 static int save_missing(struct save_context *ctx)
@@ -575,6 +590,7 @@ static int save_finish(struct save_context *ctx, int ret)
 	follow_match_deinit(&ctx->match);
 	if (ctx->failed)
 		return 0;
+	save_note_pending(ctx);
 	if (mailbox_sync(box->box, 0) < 0)
 		return follow_mailbox_failed(box, box->box);
 	return ret < 0 ? -1 : 1;

@@ -147,7 +147,10 @@ follow_pair(struct migration_follow *follow, struct follow_pair *pair,
 		}
 		if (ret == 0 && error != NULL) {
 			follow_note(follow, pair->folder, error);
-			if (follow->incomplete_error == NULL && !box.refused) {
+			/* nobody can do without INBOX */
+			if (follow->incomplete_error == NULL &&
+			    (!box.refused ||
+			     strcmp(pair->folder->name, "INBOX") == 0)) {
 				follow->incomplete_error =
 					p_strdup_printf(follow->pool,
 							"Mailbox %s: %s",

@@ -68,9 +68,11 @@ static void remote_read_text(struct migration_remote *remote,
 
 	remote->failure.retry_after_secs =
 		I_MAX(remote->failure.retry_after_secs, secs);
+	/* whatever the server has done wrong, it will do again */
 	remote->refused_for_now =
 		migration_verdict_login_no(reply->resp_text_key) ==
-		MIGRATION_VERDICT_TEMPORARY;
+			MIGRATION_VERDICT_TEMPORARY &&
+		strcasecmp(reply->resp_text_key, "SERVERBUG") != 0;
 }
 
 static void

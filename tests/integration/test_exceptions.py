@@ -1,0 +1,73 @@
+"""What the provider cannot deliver is noted, the rest goes on, and it is tried
+again."""
+
+import json
+
+import pytest
+
+from checks import assert_answer
+from corpus import make_small_corpus
+from provider import Provider
+from target import plain_provider
+
+USER, PASSWORD = "bruno@old.example", "bruno's"
+
+
+@pytest.fixture
+def old(folders):
+    with Provider(folders("exceptions")) as server:
+        server.add_user(USER, PASSWORD)
+        server.seed(USER, make_small_corpus())
+        yield server
+
+
+def maildir_of(old):
+    return old.folder / "mail" / USER / "Maildir"
+
+
+def notes(target):
+    result = target.doveadm("-f", "json", "migration", "show", "-n", USER,
+                            check=True)
+    return [(row["mailbox"], int(row["uid"]), row["text"])
+            for row in json.loads(result.stdout)]
+
+
+def move(target):
+    assert_answer(target.login(USER, PASSWORD), "OK")
+    target.store.wait_moved(USER)
+
+
+def uids(account, name):
+    return set(account[name].mails)
+
+
+@pytest.mark.parametrize("mail_format", ["maildir", "sdbox"])
+def test_unreadable_message(old, make_target, mail_format):
+    expected = old.snapshot(USER)
+    uid = sorted(expected["INBOX"].mails)[1]
+    line = next(line for line in
+                (maildir_of(old) / "dovecot-uidlist").read_text().splitlines()
+                if line.startswith(f"{uid} "))
+    name = line.partition(" :")[2]
+    (path,) = (maildir_of(old) / "cur").glob(f"{name}*")
+    path.chmod(0)
+    target = make_target(
+        {"oldhost": plain_provider(old.ports["imap"], "old.example")},
+        overrides={"migration_login": "local"}, mail_format=mail_format)
+    move(target)
+    account = target.snapshot(USER, PASSWORD)
+    assert uids(expected, "INBOX") - uids(account, "INBOX") == {uid}
+    for folder in expected:
+        if folder != "INBOX":
+            assert account[folder].mails == expected[folder].mails
+    ((mailbox, note_uid, text),) = notes(target)
+    assert (mailbox, note_uid) == ("INBOX", uid) and text != ""
+
+    # reading has given it another name
+    (path,) = (maildir_of(old) / "cur").glob(f"{name}*")
+    path.chmod(0o600)
+    target.doveadm("migration", "sync", "-u", USER, check=True)
+    assert notes(target) == []
+    assert {mail.sha256 for mail in
+            target.snapshot(USER, PASSWORD)["INBOX"].mails.values()} == \
+        {mail.sha256 for mail in expected["INBOX"].mails.values()}
