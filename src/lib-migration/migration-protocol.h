@@ -66,8 +66,7 @@
 /* SYNC <username> <provider> <remote user> <mechanism> <inbox first 0|1>
         <compare 0|1> <box>
    inbox first: the user waits for the INBOX. compare: nobody has changed
-   anything here, so what is different from the provider at the end of the
-   sync is made equal, removed flags for example. */
+   anything here. The worker ignores both (doc/following.md). */
 #define MIGRATION_VERB_SYNC "SYNC"
 
 /* --- a worker reports --- */
