@@ -237,8 +237,10 @@ static int fetch_wait(struct fetch_context *ctx)
 static void fetch_check_uids(struct follow_mailbox *box)
 {
 	if (seq_range_count(&box->all_uids) + array_count(&box->fresh) !=
-	    box->exists)
+	    box->exists) {
 		box->all_uids_known = FALSE;
+		box->doubtful = TRUE;
+	}
 }
 
 int follow_fetch_list(struct follow_mailbox *box)

@@ -253,7 +253,7 @@ int follow_gone(struct migration_follow *follow)
 		if (ret < 0)
 			return -1;
 		if (ret > 0 ||
-		    migration_remote_refused_for_now(follow->set->remote))
+		    !migration_remote_refused_as_gone(follow->set->remote))
 			continue;
 		renamed = gone_find_renamed(follow, folder);
 		if (renamed != NULL && gone_rename(follow, folder, renamed))

@@ -106,7 +106,7 @@ static bool mailbox_has_changed(const struct follow_mailbox *box)
 	const struct migration_overview_folder *listed = box->listed;
 	const struct migration_mark_header *hdr = box->hdr;
 
-	return !listed->has_status || hdr->uid_validity == 0 ||
+	return !listed->has_status || hdr->uid_validity == 0 || box->foreign ||
 	       listed->uid_validity != hdr->uid_validity ||
 	       listed->uid_next != hdr->last_uid + 1 ||
 	       listed->messages != hdr->messages ||
@@ -149,7 +149,7 @@ static int mailbox_rebuild(struct follow_mailbox *box)
 	hdr->uid_validity = box->uid_validity;
 	hdr->comparing = TRUE;
 	array_clear(migration_mark_pending(box->mark));
-	if (uid_validity != 0) {
+	if (uid_validity != box->uid_validity) {
 		e_info(box->box->event,
 		       "The provider has made the mailbox anew (UIDVALIDITY %u "
 		       "-> %u): its messages are compared with those here",
@@ -168,10 +168,11 @@ static int mailbox_prepare(struct follow_mailbox *box)
 {
 	struct migration_mark_header *hdr = box->hdr;
 
-	if (hdr->uid_validity == box->uid_validity)
-		return 1;
-	if (hdr->uid_validity != 0)
-		return mailbox_rebuild(box);
+	if (hdr->uid_validity != 0) {
+		return hdr->uid_validity == box->uid_validity && !box->foreign ?
+			       1 :
+			       mailbox_rebuild(box);
+	}
 	hdr->uid_validity = box->uid_validity;
 	if (box->folder->uid_validity == box->uid_validity &&
 	    box->folder->last_uid > 0) {
@@ -209,7 +210,7 @@ static int mailbox_finish(struct follow_mailbox *box)
 	}
 	if (box->has_uid_next)
 		hdr->last_uid = I_MAX(hdr->last_uid, box->uid_next - 1);
-	hdr->messages = box->exists;
+	hdr->messages = box->doubtful ? MIGRATION_MARK_UNKNOWN : box->exists;
 	hdr->highest_modseq = box->highest_modseq;
 	hdr->comparing = FALSE;
 	hdr->taken_uid = 0;
@@ -308,6 +309,7 @@ void follow_mailbox_init(struct follow_mailbox *box,
 	box->listed = pair->listed;
 	box->folder = pair->folder;
 	box->created = pair->created;
+	box->foreign = pair->foreign;
 	box->box = mailbox;
 	box->pool = pool_alloconly_create("follow mailbox", 1024 * 16);
 	box->mark = migration_mark_init(mailbox);
@@ -348,8 +350,6 @@ int follow_mailbox_run(struct follow_mailbox *box)
 {
 	int ret;
 
-	if (box->follow->set->unclean)
-		box->hdr->comparing = TRUE;
 	if (!mailbox_has_changed(box)) {
 		box->exists = box->listed->messages;
 		box->missing = array_count(migration_mark_pending(box->mark));
@@ -360,6 +360,8 @@ int follow_mailbox_run(struct follow_mailbox *box)
 		follow_mailbox_report(box);
 		return ret;
 	}
+	if (box->follow->set->unclean)
+		box->hdr->comparing = TRUE;
 	ret = mailbox_follow(box);
 	migration_remote_close(box->follow->set->remote);
 	return ret;

@@ -22,6 +22,8 @@ struct follow_pair {
 	bool is_new;
 	/* this run has made the mailbox */
 	bool created;
+	/* it is not the one that was made for the folder */
+	bool foreign;
 };
 ARRAY_DEFINE_TYPE(follow_pair, struct follow_pair);
 
@@ -110,8 +112,11 @@ struct follow_mailbox {
 	/* UIDNEXT here */
 	uint32_t next_uid;
 
-	/* this run has made it */
-	bool created;
+	/* this run has made it; or it is not the one that was made for the
+	   folder, and its marks are another folder's */
+	bool created, foreign;
+	/* the provider's list of UIDs did not agree with its own count */
+	bool doubtful;
 	/* the provider's UIDVALIDITY was taken for a mailbox with mail in it */
 	bool adopted;
 	const char *error;

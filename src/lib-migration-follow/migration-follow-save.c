@@ -94,8 +94,11 @@ static void save_commit(struct save_context *ctx)
 
 	if (ctx->trans == NULL || ctx->failed)
 		return;
-	if (!ctx->pending && ctx->decided > 0)
+	if (!ctx->pending && ctx->decided > 0) {
 		box->hdr->last_uid = ctx->mails[ctx->decided - 1].uid;
+		/* what is expunged until the next run would not show */
+		box->hdr->messages = MIGRATION_MARK_UNKNOWN;
+	}
 	if (!box->hdr->comparing)
 		box->hdr->local_next_uid = box->next_uid;
 	migration_mark_write(box->mark, ctx->trans);

@@ -100,6 +100,7 @@ static int follow_open(struct migration_follow *follow,
 	const bool inbox = strcmp(pair->folder->name, "INBOX") == 0;
 	struct mailbox_metadata metadata;
 	enum mailbox_existence existence;
+	const char *error;
 
 	if (mailbox_exists(box, FALSE, &existence) < 0)
 		return -1;
@@ -116,7 +117,16 @@ static int follow_open(struct migration_follow *follow,
 	    mailbox_sync(box, MAILBOX_SYNC_FLAG_FULL_READ) < 0 ||
 	    mailbox_get_metadata(box, MAILBOX_METADATA_GUID, &metadata) < 0)
 		return -1;
-	guid_128_copy(pair->folder->guid, metadata.guid);
+	if (!guid_128_equals(pair->folder->guid, metadata.guid)) {
+		pair->foreign = !pair->created;
+		guid_128_copy(pair->folder->guid, metadata.guid);
+		/* from now on the user may delete it */
+		if (migration_folders_write(follow->set->dir, &follow->folders,
+					    follow->complete, &error) < 0) {
+			mail_storage_set_critical(box->storage, "%s", error);
+			return -1;
+		}
+	}
 	follow_subscribe(follow, pair, box, pair->created || inbox);
 	return 1;
 }

@@ -16,6 +16,8 @@ struct migration_mark;
    are not followed. */
 #define MIGRATION_MARK_KEYWORDS 64
 
+#define MIGRATION_MARK_UNKNOWN ((uint32_t)-1)
+
 struct migration_mark_header {
 	/* The provider's; 0 = nothing was ever taken. */
 	uint32_t uid_validity;
@@ -23,7 +25,8 @@ struct migration_mark_header {
 	   pending, or was left out. */
 	uint32_t last_uid;
 	/* Messages there, and its HIGHESTMODSEQ, when the mailbox was followed
-	   to its end; modseq 0 = it was not, or has none. */
+	   to its end. MIGRATION_MARK_UNKNOWN: it was not. modseq 0 = it was
+	   not, or has none. */
 	uint32_t messages;
 	uint64_t highest_modseq;
 	/* UIDNEXT here when this was written: what has a higher UID and no

@@ -41,6 +41,7 @@ struct migration_remote {
 	const char *error;
 
 	bool refused_for_now:1;
+	bool refused_as_gone:1;
 	bool logged_in:1;
 	bool lost:1;
 };
@@ -68,6 +69,9 @@ static void remote_read_text(struct migration_remote *remote,
 
 	remote->failure.retry_after_secs =
 		I_MAX(remote->failure.retry_after_secs, secs);
+	remote->refused_as_gone =
+		reply->resp_text_key == NULL ||
+		strcasecmp(reply->resp_text_key, "NONEXISTENT") == 0;
 	/* whatever the server has done wrong, it will do again */
 	remote->refused_for_now =
 		migration_verdict_login_no(reply->resp_text_key) ==
@@ -364,6 +368,11 @@ int migration_remote_command(struct migration_remote *remote,
 			     format, args);
 	va_end(args);
 	return remote_command_wait(remote, error_r);
+}
+
+bool migration_remote_refused_as_gone(const struct migration_remote *remote)
+{
+	return remote->refused_as_gone;
 }
 
 bool migration_remote_refused_for_now(const struct migration_remote *remote)

@@ -92,6 +92,10 @@ int migration_remote_command(struct migration_remote *remote,
    [UNAVAILABLE]. */
 bool migration_remote_refused_for_now(const struct migration_remote *remote);
 
+/* The last refusal can mean that there is no such mailbox: it has that code, or
+   none. */
+bool migration_remote_refused_as_gone(const struct migration_remote *remote);
+
 /* Opens a mailbox by the name that the server gave it, read-only. While it is
    open commands belong to it. Returns as migration_remote_command(). */
 int migration_remote_examine(struct migration_remote *remote, const char *name,

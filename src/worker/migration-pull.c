@@ -69,8 +69,10 @@ pull_blame(const struct migration_remote *remote, const char **error_r)
 	const struct migration_remote_failure *failure =
 		migration_remote_get_failure(remote);
 
-	*error_r = t_strdup(pull_first_error != NULL ? pull_first_error :
-						       failure->error);
+	if (pull_first_error != NULL)
+		*error_r = t_strdup(pull_first_error);
+	else if (failure->error != NULL)
+		*error_r = t_strdup(failure->error);
 	pull_retry_after_secs =
 		I_MAX(pull_retry_after_secs, failure->retry_after_secs);
 	if (failure->account_gone) {
@@ -248,6 +250,7 @@ pull_locked(const struct migration_pull_settings *set, struct mail_user *user,
 	user->dsyncing = strcmp(set->set->migration_quota, "ignore") == 0;
 	remote = migration_remote_init(set->remote, user);
 	migration_progress_set_remote(set->progress, remote);
+	*error_r = "The provider does not say why";
 	if (migration_remote_connect(remote) < 0) {
 		outcome = pull_blame(remote, error_r);
 	} else {
