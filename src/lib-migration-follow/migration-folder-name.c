@@ -141,6 +141,7 @@ const char *migration_folder_name(const struct migration_folder_names *names,
 				  const char *name)
 {
 	const char sep[] = { names->remote_sep, '\0' };
+	const char *whole[] = { NULL, NULL };
 	const char *const *components;
 	string_t *dest = t_str_new(128);
 
@@ -149,8 +150,8 @@ const char *migration_folder_name(const struct migration_folder_names *names,
 	name = folder_skip_prefix(names, name);
 	if (name == NULL || *name == '\0')
 		return NULL;
-	components = names->remote_sep == '\0' ? t_strsplit(name, "\n") :
-						 t_strsplit(name, sep);
+	whole[0] = name;
+	components = names->remote_sep == '\0' ? whole : t_strsplit(name, sep);
 	for (; *components != NULL; components++) {
 		folder_append_component(names, dest, *components);
 		if (components[1] != NULL)

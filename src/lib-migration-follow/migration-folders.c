@@ -15,7 +15,6 @@
 #define FOLDERS_FILENAME "dovecot-migration.folders"
 #define FOLDERS_HEADER "dovecot-migration folders 1"
 #define FOLDERS_HEADER_COMPLETE FOLDERS_HEADER " complete"
-#define FOLDERS_MAX_LINE (1024 * 16)
 
 static struct migration_folder *
 folders_parse_line(pool_t pool, const char *line)
@@ -54,7 +53,8 @@ int migration_folders_read(const char *dir, pool_t pool,
 		*error_r = t_strdup_printf("open(%s) failed: %m", path);
 		return -1;
 	}
-	input = i_stream_create_fd_autoclose(&fd, FOLDERS_MAX_LINE);
+	/* the provider says how long its names are */
+	input = i_stream_create_fd_autoclose(&fd, SIZE_MAX);
 	line = i_stream_read_next_line(input);
 	*complete_r = line != NULL &&
 		      strcmp(line, FOLDERS_HEADER_COMPLETE) == 0;
