@@ -362,7 +362,7 @@ static void contact_namespace_untagged(struct contact *contact,
 	}
 }
 
-/* Folders that all lie below "INBOX." would come to lie below INBOX here. */
+/* Folders that all lie below "INBOX." do not come to lie below INBOX here. */
 static const char *contact_namespace_hint(const struct contact *contact)
 {
 	const char *prefix, *end;
@@ -374,9 +374,8 @@ static const char *contact_namespace_hint(const struct contact *contact)
 	end = strchr(prefix, '"');
 	if (end == NULL || end - prefix < 2)
 		return "";
-	/* without the separator */
-	return t_strdup_printf(", set list_prefix = %s",
-			       t_strdup_until(prefix, end - 1));
+	return t_strdup_printf(", folders arrive without the prefix %s",
+			       t_strdup_until(prefix, end));
 }
 
 static void contact_namespace_tagged(struct contact *contact,

@@ -232,7 +232,9 @@ check_provider_not_yet(const struct migration_provider_settings *set,
 	return check_not_yet(where, "master_user", *set->master_user == '\0',
 			     error_r) &&
 	       check_not_yet(where, "master_password",
-			     *set->master_password == '\0', error_r);
+			     *set->master_password == '\0', error_r) &&
+	       check_not_yet(where, "features", *set->features == '\0',
+			     error_r);
 }
 
 static bool check_provider_names(const struct migration_provider_settings *set,

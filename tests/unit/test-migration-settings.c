@@ -135,7 +135,7 @@ static void test_migration_settings_good(void)
 		{ BLOCK("p"), P"max_connections=1", P"max_logins=1" },
 		{ BLOCK("p"), P"login=wait" },
 		{ BLOCK("p"), P"login=local" },
-		{ BLOCK("p"), P"list_prefix=INBOX", P"features=no-fetch",
+		{ BLOCK("p"), P"list_prefix=INBOX",
 		  P"exclude=\\Junk \"A B\"", P"max_size=10M",
 		  P"ssl_ca_file=/etc/ssl/ca.pem" },
 		{ BLOCK("p"), P"domains=a.example", BLOCK("q"),
@@ -252,6 +252,8 @@ static const struct {
 	  "migration_provider p: finish_at: '31.01.2030' is not a date like "
 	  "2030-01-31, 2030-01-31 12:00 or 2030-01-31T12:00:00+01:00" },
 	/* not supported yet */
+	{ { BLOCK("p"), P"features=gmail-migration" },
+	  "migration_provider p: features"NOT_YET },
 	{ { BLOCK("p"), P"master_user=m" },
 	  "migration_provider p: master_user"NOT_YET },
 	{ { BLOCK("p"), P"master_password=m" },
