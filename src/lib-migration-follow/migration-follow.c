@@ -99,6 +99,7 @@ static int follow_open(struct migration_follow *follow,
 	};
 	const bool inbox = strcmp(pair->folder->name, "INBOX") == 0;
 	struct mailbox_metadata metadata;
+	struct mailbox_status status;
 	enum mailbox_existence existence;
 	const char *error;
 
@@ -117,6 +118,12 @@ static int follow_open(struct migration_follow *follow,
 	    mailbox_sync(box, MAILBOX_SYNC_FLAG_FULL_READ) < 0 ||
 	    mailbox_get_metadata(box, MAILBOX_METADATA_GUID, &metadata) < 0)
 		return -1;
+	if (guid_128_is_empty(pair->folder->guid)) {
+		/* one that never had mail may be from a run that was killed
+		   when it had just made it */
+		mailbox_get_open_status(box, STATUS_UIDNEXT, &status);
+		pair->created = pair->created || status.uidnext <= 1;
+	}
 	if (!guid_128_equals(pair->folder->guid, metadata.guid)) {
 		pair->foreign = !pair->created;
 		guid_128_copy(pair->folder->guid, metadata.guid);
@@ -147,6 +154,7 @@ follow_pair(struct migration_follow *follow, struct follow_pair *pair,
 		follow_mailbox_unusable(follow, pair->folder, mailbox);
 		ret = 0;
 	} else if (ret == 0) {
+		pair->folder->subscribed = pair->listed->subscribed;
 		ret = migration_remote_wait(follow->set->remote, 0);
 	} else {
 		follow_mailbox_init(&box, follow, pair, mailbox);
