@@ -8,6 +8,7 @@
 #include "mail-namespace.h"
 #include "mail-storage-private.h"
 #include "mailbox-list-iter.h"
+#include "sleep.h"
 #include "migration-leftover.h"
 #include "migration-repair-mdbox.h"
 #include "migration-repair.h"
@@ -20,6 +21,8 @@
 
 /* See Dovecot's maildir-uidlist.c and maildir-keywords.c */
 #define MAILDIR_UIDLIST "dovecot-uidlist"
+/* A lock file without its owner's name after that is a dead process's. */
+#define MAILDIR_LOCK_MSECS 100
 #define MAILDIR_UIDLIST_LOCK MAILDIR_UIDLIST ".lock"
 #define MAILDIR_KEYWORDS "dovecot-keywords"
 
@@ -177,24 +180,40 @@ static int maildir_read_keywords(struct repair_maildir *repair, const char *dir,
 	return 0;
 }
 
+/* Returns FALSE if there is no such file. */
+static bool maildir_read_lock(const char *path, char content_r[256])
+{
+	ssize_t size;
+	int fd;
+
+	fd = open(path, O_RDONLY | O_NOFOLLOW);
+	if (fd == -1)
+		return FALSE;
+	size = read(fd, content_r, 255);
+	i_close_fd(&fd);
+	if (size < 0)
+		return FALSE;
+	content_r[size] = '\0';
+	return TRUE;
+}
+
 /* Nobody else could write the mailbox for two minutes. */
 static int maildir_unlock(const struct repair_maildir *repair,
 			  const char *control, const char **error_r)
 {
 	const char *path = t_strconcat(control, "/" MAILDIR_UIDLIST_LOCK, NULL);
 	char content[256];
-	ssize_t size;
-	int fd;
 
-	fd = open(path, O_RDONLY | O_NOFOLLOW);
-	if (fd == -1)
+	if (!maildir_read_lock(path, content))
 		return 0;
-	size = read(fd, content, sizeof(content) - 1);
-	i_close_fd(&fd);
-	if (size <= 0)
-		return 0;
-	content[size] = '\0';
-	if (!migration_leftover_is_lock(repair->killed, content))
+	if (*content == '\0') {
+		/* who lives writes its name into it at once */
+		i_sleep_msecs(MAILDIR_LOCK_MSECS);
+		if (!maildir_read_lock(path, content))
+			return 0;
+	}
+	if (*content != '\0' &&
+	    !migration_leftover_is_lock(repair->killed, content))
 		return 0;
 	return repair_unlink(control, MAILDIR_UIDLIST_LOCK, error_r);
 }

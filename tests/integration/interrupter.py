@@ -87,6 +87,16 @@ class Interrupter:
         self.tap.release()
         self._wait(process)
         wait_until("the line to be free", lambda: self.tap.stalled() == 0)
+        self._expire_locks()
+
+    def _expire_locks(self):
+        """Nobody waits here for the 2 minutes after which Dovecot takes over
+        the lock file of a process that is gone. The worker's repair does not
+        see those of mailboxes that were only half made."""
+        name, domain = self.user.split("@")
+        home = self.target.folder / "mail" / domain / name
+        for path in home.rglob("dovecot-uidlist.lock"):
+            path.unlink()
 
     @staticmethod
     def _wait(process):
