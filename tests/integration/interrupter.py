@@ -5,7 +5,8 @@ import subprocess
 from dovecot import DOVEADM
 from polling import wait_until
 
-SYNC_SECS = 180
+# A lock that a dead process has left is taken over after 2 minutes.
+SYNC_SECS = 600
 
 
 class Interrupter:
