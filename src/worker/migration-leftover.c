@@ -91,3 +91,15 @@ bool migration_leftover_is_lock(
 	}
 	return FALSE;
 }
+
+bool migration_leftover_is_time(
+	const ARRAY_TYPE(migration_journal_entry) *killed, time_t when)
+{
+	const struct migration_journal_entry *entry;
+
+	array_foreach(killed, entry) {
+		if (when >= entry->begun && when <= entry->ended)
+			return TRUE;
+	}
+	return FALSE;
+}

@@ -17,6 +17,9 @@ bool migration_leftover_is_maildir(
    Dovecot's file-dotlock.c writes it: "<pid>:<host>". */
 bool migration_leftover_is_lock(
 	const ARRAY_TYPE(migration_journal_entry) *killed, const char *content);
+/* Did any of these runs live then? */
+bool migration_leftover_is_time(
+	const ARRAY_TYPE(migration_journal_entry) *killed, time_t when);
 /* The name of a file of a Maildir without the letters that stand for no known
    keyword. From the data stack. */
 const char *migration_leftover_strip_keywords(

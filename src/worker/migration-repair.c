@@ -8,8 +8,8 @@
 #include "mail-namespace.h"
 #include "mail-storage-private.h"
 #include "mailbox-list-iter.h"
-#include "sleep.h"
 #include "migration-leftover.h"
+#include "migration-repair-lock.h"
 #include "migration-repair-mdbox.h"
 #include "migration-repair.h"
 
@@ -21,9 +21,6 @@
 
 /* See Dovecot's maildir-uidlist.c and maildir-keywords.c */
 #define MAILDIR_UIDLIST "dovecot-uidlist"
-/* A lock file without its owner's name after that is a dead process's. */
-#define MAILDIR_LOCK_MSECS 100
-#define MAILDIR_UIDLIST_LOCK MAILDIR_UIDLIST ".lock"
 #define MAILDIR_KEYWORDS "dovecot-keywords"
 
 struct repair_maildir {
@@ -180,44 +177,6 @@ static int maildir_read_keywords(struct repair_maildir *repair, const char *dir,
 	return 0;
 }
 
-/* Returns FALSE if there is no such file. */
-static bool maildir_read_lock(const char *path, char content_r[256])
-{
-	ssize_t size;
-	int fd;
-
-	fd = open(path, O_RDONLY | O_NOFOLLOW);
-	if (fd == -1)
-		return FALSE;
-	size = read(fd, content_r, 255);
-	i_close_fd(&fd);
-	if (size < 0)
-		return FALSE;
-	content_r[size] = '\0';
-	return TRUE;
-}
-
-/* Nobody else could write the mailbox for two minutes. */
-static int maildir_unlock(const struct repair_maildir *repair,
-			  const char *control, const char **error_r)
-{
-	const char *path = t_strconcat(control, "/" MAILDIR_UIDLIST_LOCK, NULL);
-	char content[256];
-
-	if (!maildir_read_lock(path, content))
-		return 0;
-	if (*content == '\0') {
-		/* who lives writes its name into it at once */
-		i_sleep_msecs(MAILDIR_LOCK_MSECS);
-		if (!maildir_read_lock(path, content))
-			return 0;
-	}
-	if (*content != '\0' &&
-	    !migration_leftover_is_lock(repair->killed, content))
-		return 0;
-	return repair_unlink(control, MAILDIR_UIDLIST_LOCK, error_r);
-}
-
 static int repair_maildir(struct mailbox_list *list, const char *name,
 			  const ARRAY_TYPE(migration_journal_entry) *killed,
 			  const char **error_r)
@@ -235,7 +194,9 @@ static int repair_maildir(struct mailbox_list *list, const char *name,
 	repair.pool = pool_alloconly_create("migration repair", 1024 * 16);
 	repair.killed = killed;
 	hash_table_create(&repair.known, default_pool, 0, str_hash, strcmp);
-	if (maildir_unlock(&repair, control, error_r) == 0 &&
+	if (migration_repair_lock(
+		    t_strconcat(control, "/" MAILDIR_UIDLIST ".lock", NULL),
+		    killed, error_r) == 0 &&
 	    maildir_read_uidlist(&repair, control, error_r) == 0 &&
 	    maildir_read_keywords(&repair, control, error_r) == 0 &&
 	    repair_dir(t_strconcat(path, "/new", NULL), maildir_check_file,
@@ -330,6 +291,8 @@ int migration_repair(struct mail_namespace *ns,
 	const char *name;
 	int ret = 0;
 
+	if (migration_repair_locks(ns->list, killed, error_r) < 0)
+		return -1;
 	if (strcmp(driver, "mdbox") == 0)
 		return migration_repair_mdbox(ns->list, error_r);
 	if (!maildir && strcmp(driver, "sdbox") != 0)

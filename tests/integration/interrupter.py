@@ -5,8 +5,7 @@ import subprocess
 from dovecot import DOVEADM
 from polling import wait_until
 
-# A lock that a dead process has left is taken over after 2 minutes.
-SYNC_SECS = 600
+SYNC_SECS = 180
 
 
 class Interrupter:
@@ -88,16 +87,6 @@ class Interrupter:
         self.tap.release()
         self._wait(process)
         wait_until("the line to be free", lambda: self.tap.stalled() == 0)
-        self._expire_locks()
-
-    def _expire_locks(self):
-        """Nobody waits here for the 2 minutes after which Dovecot takes over
-        the lock file of a process that is gone. The worker's repair does not
-        see those of mailboxes that were only half made."""
-        name, domain = self.user.split("@")
-        home = self.target.folder / "mail" / domain / name
-        for path in home.rglob("dovecot-uidlist.lock"):
-            path.unlink()
 
     @staticmethod
     def _wait(process):

@@ -67,6 +67,46 @@ static void test_migration_leftover_maildir(void)
 	test_end();
 }
 
+static void test_migration_leftover_lock(void)
+{
+	static const struct {
+		const char *content;
+		bool leftover;
+	} tests[] = {
+		{ "123:mx1", TRUE },
+		{ "77:mx2.example", TRUE },
+		{ "123:mx2.example", FALSE },
+		{ "12:mx1", FALSE },
+		{ "123:mx11", FALSE },
+		{ "123", FALSE },
+		{ "", FALSE },
+	};
+	static const struct {
+		time_t when;
+		bool leftover;
+	} times[] = {
+		{ 999, FALSE },	 { 1000, TRUE }, { 2000, TRUE },
+		{ 2500, TRUE },	 { 3000, TRUE }, { 3001, FALSE },
+	};
+	ARRAY_TYPE(migration_journal_entry) killed;
+	unsigned int i;
+
+	test_begin("migration leftover: lock files");
+	test_killed(&killed);
+	for (i = 0; i < N_ELEMENTS(tests); i++) {
+		test_assert_idx(migration_leftover_is_lock(
+			&killed, tests[i].content) == tests[i].leftover, i);
+	}
+	for (i = 0; i < N_ELEMENTS(times); i++) {
+		test_assert_idx(migration_leftover_is_time(
+			&killed, times[i].when) == times[i].leftover, i);
+	}
+	array_clear(&killed);
+	test_assert(!migration_leftover_is_lock(&killed, "123:mx1"));
+	test_assert(!migration_leftover_is_time(&killed, 1500));
+	test_end();
+}
+
 static void test_migration_leftover_keywords(void)
 {
 	static const struct {
@@ -142,6 +182,7 @@ int main(void)
 {
 	static void (*const test_functions[])(void) = {
 		test_migration_leftover_maildir,
+		test_migration_leftover_lock,
 		test_migration_leftover_keywords,
 		test_migration_leftover_sdbox,
 		NULL
