@@ -16,6 +16,19 @@
 #define FOLDERS_HEADER "dovecot-migration folders 1"
 #define FOLDERS_HEADER_COMPLETE FOLDERS_HEADER " complete"
 
+struct migration_folder *
+migration_folders_find(const ARRAY_TYPE(migration_folder) *folders,
+		       const char *remote_name)
+{
+	struct migration_folder *folder;
+
+	array_foreach_elem(folders, folder) {
+		if (strcmp(folder->remote_name, remote_name) == 0)
+			return folder;
+	}
+	return NULL;
+}
+
 static struct migration_folder *
 folders_parse_line(pool_t pool, const char *line)
 {

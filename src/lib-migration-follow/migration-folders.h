@@ -20,6 +20,11 @@ struct migration_folder {
 };
 ARRAY_DEFINE_TYPE(migration_folder, struct migration_folder *);
 
+/* The one of that name at the provider, or NULL. */
+struct migration_folder *
+migration_folders_find(const ARRAY_TYPE(migration_folder) *folders,
+		       const char *remote_name);
+
 /* complete: a sync has brought everything once. A file that is not there, or is damaged, gives no folders. Returns 0, or -1
    if it cannot be read. */
 int migration_folders_read(const char *dir, pool_t pool,

@@ -282,13 +282,12 @@ int follow_fetch_list(struct follow_mailbox *box)
 		return ret;
 	fetch_sort(&box->known);
 	fetch_sort(&box->fresh);
-	array_clear(&box->all_uids);
-	box->all_uids_known = box->hdr->last_uid > 0 && !changes;
-	if (box->all_uids_known) {
-		array_foreach_modifiable(&box->known, mail)
-			seq_range_array_add(&box->all_uids, mail->uid);
-		fetch_check_uids(box);
-	}
+	if (changes)
+		return 1;
+	box->all_uids_known = TRUE;
+	array_foreach_modifiable(&box->known, mail)
+		seq_range_array_add(&box->all_uids, mail->uid);
+	fetch_check_uids(box);
 	return 1;
 }
 
@@ -396,5 +395,5 @@ int follow_fetch_has_new(struct migration_follow *follow, const char *name,
 	migration_remote_close(remote);
 	if (ret < 0)
 		return -1;
-	return ctx.found ? 1 : 0;
+	return ret == 0 || ctx.found ? 1 : 0;
 }

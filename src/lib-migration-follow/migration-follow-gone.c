@@ -6,9 +6,8 @@
 #include "imapc-client.h"
 #include "mail-namespace.h"
 #include "mail-storage-private.h"
-#include "migration-folder-name.h"
 #include "migration-remote.h"
-#include "mailbox-list-private.h"
+#include "mailbox-list.h"
 #include "migration-follow-private.h"
 
 static const struct migration_overview_folder *
@@ -21,18 +20,6 @@ gone_find_listed(struct migration_follow *follow, const char *remote_name)
 			return listed->noselect ? NULL : listed;
 	}
 	return NULL;
-}
-
-static bool
-gone_is_known(struct migration_follow *follow, const char *remote_name)
-{
-	struct migration_folder *folder;
-
-	array_foreach_elem(&follow->folders, folder) {
-		if (strcmp(folder->remote_name, remote_name) == 0)
-			return TRUE;
-	}
-	return FALSE;
 }
 
 /* The one new folder that has the UIDVALIDITY of the one that is gone. Servers
@@ -55,7 +42,8 @@ gone_find_renamed(struct migration_follow *follow,
 		    listed->uid_validity != gone->uid_validity)
 			continue;
 		if (found != NULL || listed->uid_next <= gone->last_uid ||
-		    gone_is_known(follow, listed->name))
+		    migration_folders_find(&follow->folders, listed->name) !=
+			    NULL)
 			return NULL;
 		found = listed;
 	}
@@ -107,16 +95,10 @@ gone_rename(struct migration_follow *follow, struct migration_folder *folder,
 	    const struct migration_overview_folder *listed)
 {
 	struct mail_namespace *ns = follow->set->ns;
-	const struct migration_folder_names names = {
-		.prefix = follow->overview.prefix,
-		.remote_sep = follow->overview.sep,
-		.local_sep = mail_namespace_get_sep(ns),
-		.storage_sep = mailbox_list_get_hierarchy_sep(ns->list),
-	};
-	const char *name = migration_folder_name(&names, listed->name);
+	const char *name = follow_pairs_name(follow, listed->name);
 	struct mailbox *box, *dest;
 	enum mailbox_existence existence;
-	bool renamed = FALSE;
+	bool renamed = FALSE, deleted = FALSE;
 
 	if (name == NULL)
 		return FALSE;
@@ -127,8 +109,9 @@ gone_rename(struct migration_follow *follow, struct migration_folder *folder,
 		/* together with its parent */
 		renamed = TRUE;
 	} else if (!gone_is_own(box, folder)) {
-		/* the user has deleted it, and that it stays */
-		renamed = TRUE;
+		/* the user has deleted it, and that it stays; whatever has its
+		   name now is the user's */
+		deleted = TRUE;
 	} else if (mailbox_exists(dest, FALSE, &existence) == 0 &&
 		   existence != MAILBOX_EXISTENCE_SELECT) {
 		mailbox_close(dest);
@@ -141,16 +124,17 @@ gone_rename(struct migration_follow *follow, struct migration_folder *folder,
 			renamed = TRUE;
 		}
 	}
-	if (renamed) {
-		/* the provider knows whether the new name is */
+	/* the provider knows whether the new name is */
+	if (renamed)
 		(void)mailbox_set_subscribed(box, FALSE);
+	if (renamed || deleted) {
 		folder->subscribed = FALSE;
 		folder->remote_name = listed->name;
 		folder->name = name;
 	}
 	mailbox_free(&dest);
 	mailbox_free(&box);
-	return renamed;
+	return renamed || deleted;
 }
 
 /* TRUE if everything in it is the provider's, and as it was there. */

@@ -218,7 +218,7 @@ int follow_local_update(struct follow_mailbox *box)
 	struct follow_remote *remote;
 	struct follow_local *local;
 	struct mail *mail;
-	int ret = 1;
+	bool changed = FALSE;
 
 	trans = mailbox_transaction_begin(box->box, 0, __func__);
 	mail = mail_alloc(trans, 0, NULL);
@@ -235,6 +235,7 @@ int follow_local_update(struct follow_mailbox *box)
 			local_apply(box, trans, mail, local, remote);
 		}
 		T_END;
+		changed = TRUE;
 	}
 	array_foreach_modifiable(&box->locals, local) {
 		if (local->record.remote_uid == 0)
@@ -243,17 +244,23 @@ int follow_local_update(struct follow_mailbox *box)
 		    !seq_range_exists(&box->all_uids,
 				      local->record.remote_uid)) {
 			local_expunge(box, trans, mail, local);
+			changed = TRUE;
 		} else if (local->hash != local->record.local_hash) {
 			/* what the user changed here up to now */
 			local->record.local_hash = local->hash;
 			migration_mark_write_record(box->mark, trans,
 						    local->seq, &local->record);
+			changed = TRUE;
 		}
 	}
-	migration_mark_write(box->mark, trans);
 	mail_free(&mail);
+	if (!changed) {
+		mailbox_transaction_rollback(&trans);
+		return 1;
+	}
+	migration_mark_write(box->mark, trans);
 	if (mailbox_transaction_commit(&trans) < 0 ||
 	    mailbox_sync(box->box, 0) < 0)
-		ret = follow_mailbox_failed(box, box->box);
-	return ret;
+		return follow_mailbox_failed(box, box->box);
+	return 1;
 }

@@ -37,10 +37,9 @@ int follow_mailbox_failed(struct follow_mailbox *box, struct mailbox *failed)
 	if (error == MAIL_ERROR_NOQUOTA || error == MAIL_ERROR_UNAVAILABLE ||
 	    error == MAIL_ERROR_PERM) {
 		/* the others will not do better */
-		follow->local_error = error;
-		follow->local_error_text =
-			p_strdup_printf(follow->pool, "Mailbox %s: %s",
-					box->folder->name, text);
+		follow->local_error = p_strdup_printf(follow->pool,
+						      "Mailbox %s: %s",
+						      box->folder->name, text);
 	}
 	return 0;
 }
@@ -191,7 +190,7 @@ static unsigned int mailbox_count_missing(const struct follow_mailbox *box)
 /* Were any expunged? Only asked for if the numbers say so. */
 static int mailbox_find_expunged(struct follow_mailbox *box)
 {
-	if (box->all_uids_known || box->hdr->last_uid == 0 ||
+	if (box->all_uids_known || box->doubtful ||
 	    box->hdr->messages + array_count(&box->fresh) == box->exists)
 		return 1;
 	return follow_fetch_uids(box);
@@ -210,7 +209,16 @@ static int mailbox_finish(struct follow_mailbox *box)
 	}
 	if (box->has_uid_next)
 		hdr->last_uid = I_MAX(hdr->last_uid, box->uid_next - 1);
-	hdr->messages = box->doubtful ? MIGRATION_MARK_UNKNOWN : box->exists;
+	hdr->messages = box->exists;
+	if (box->doubtful) {
+		hdr->messages = MIGRATION_MARK_UNKNOWN;
+		follow_mailbox_note(
+			box, 0,
+			t_strdup_printf("The provider says that there are "
+					"%u messages, but lists others: "
+					"nothing is expunged here",
+					box->exists));
+	}
 	hdr->highest_modseq = box->highest_modseq;
 	hdr->comparing = FALSE;
 	hdr->taken_uid = 0;
@@ -354,8 +362,6 @@ int follow_mailbox_run(struct follow_mailbox *box)
 		box->exists = box->listed->messages;
 		box->missing = array_count(migration_mark_pending(box->mark));
 		follow_local_read(box);
-		box->all_uids_known = FALSE;
-		array_clear(&box->known);
 		ret = follow_local_update(box);
 		follow_mailbox_report(box);
 		return ret;
@@ -365,6 +371,20 @@ int follow_mailbox_run(struct follow_mailbox *box)
 	ret = mailbox_follow(box);
 	migration_remote_close(box->follow->set->remote);
 	return ret;
+}
+
+/* Of an earlier message it was said why it is missing. */
+static void mailbox_note_unasked(struct follow_mailbox *box)
+{
+	uint32_t uid;
+
+	array_foreach_elem(migration_mark_pending(box->mark), uid) {
+		if (follow_fetch_find(box, uid) == NULL) {
+			follow_mailbox_note(box, uid,
+					    "The connection was lost before it "
+					    "could be asked for again");
+		}
+	}
 }
 
 int follow_mailbox_retry_pending(struct follow_mailbox *box)
@@ -377,6 +397,8 @@ int follow_mailbox_retry_pending(struct follow_mailbox *box)
 		if (ret > 0)
 			ret = follow_save_pending(box);
 	}
+	if (ret < 0)
+		mailbox_note_unasked(box);
 	migration_remote_close(box->follow->set->remote);
 	return ret;
 }

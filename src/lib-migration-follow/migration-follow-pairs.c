@@ -11,18 +11,6 @@
 #include "migration-folder-name.h"
 #include "migration-follow-private.h"
 
-static struct migration_folder *
-pairs_find_folder(struct migration_follow *follow, const char *remote_name)
-{
-	struct migration_folder *folder;
-
-	array_foreach_elem(&follow->folders, folder) {
-		if (strcmp(folder->remote_name, remote_name) == 0)
-			return folder;
-	}
-	return NULL;
-}
-
 static bool pairs_is_excluded(struct migration_follow *follow,
 			      const struct follow_pair *pair, const char *name)
 {
@@ -110,7 +98,8 @@ static void pairs_set_use(struct migration_follow *follow,
 	pair->use = use;
 }
 
-void follow_pairs_init(struct migration_follow *follow)
+const char *
+follow_pairs_name(struct migration_follow *follow, const char *remote_name)
 {
 	struct mail_namespace *ns = follow->set->ns;
 	const struct migration_folder_names names = {
@@ -119,6 +108,13 @@ void follow_pairs_init(struct migration_follow *follow)
 		.local_sep = mail_namespace_get_sep(ns),
 		.storage_sep = mailbox_list_get_hierarchy_sep(ns->list),
 	};
+
+	return migration_folder_name(&names, remote_name);
+}
+
+void follow_pairs_init(struct migration_follow *follow)
+{
+	struct mail_namespace *ns = follow->set->ns;
 	const struct migration_overview_folder *listed;
 	ARRAY_TYPE(const_string) all_names;
 	const char *name, *special;
@@ -128,7 +124,7 @@ void follow_pairs_init(struct migration_follow *follow)
 	/* names first: a special one only moves where nobody is */
 	t_array_init(&all_names, 32);
 	array_foreach(&follow->overview.folders, listed) {
-		name = migration_folder_name(&names, listed->name);
+		name = follow_pairs_name(follow, listed->name);
 		if (listed->noselect || name == NULL)
 			continue;
 		i_zero(&new_pair);
@@ -136,7 +132,8 @@ void follow_pairs_init(struct migration_follow *follow)
 		pairs_set_use(follow, &new_pair, name);
 		if (pairs_is_excluded(follow, &new_pair, name))
 			continue;
-		new_pair.folder = pairs_find_folder(follow, listed->name);
+		new_pair.folder =
+			migration_folders_find(&follow->folders, listed->name);
 		array_push_back(&follow->pairs, &new_pair);
 		array_push_back(&all_names, &name);
 	}

@@ -24,6 +24,8 @@ struct follow_pair {
 	bool created;
 	/* it is not the one that was made for the folder */
 	bool foreign;
+	/* the provider has not delivered all of it */
+	bool pending;
 };
 ARRAY_DEFINE_TYPE(follow_pair, struct follow_pair);
 
@@ -41,8 +43,7 @@ struct migration_follow {
 	/* of the first mailbox that could not be used now */
 	const char *incomplete_error;
 	/* nothing can be stored: no further mailbox is tried */
-	enum mail_error local_error;
-	const char *local_error_text;
+	const char *local_error;
 };
 
 /* A message here that came from the provider, or may have. */
@@ -127,6 +128,10 @@ struct follow_mailbox {
 
 /* --- migration-follow-pairs.c --- */
 
+/* What a folder of the provider is called here, without the namespace's prefix;
+   NULL = it is not the user's own. */
+const char *
+follow_pairs_name(struct migration_follow *follow, const char *remote_name);
 /* Finds the pairs: names, exclude, special-use. Folders that are new get an
    entry. */
 void follow_pairs_init(struct migration_follow *follow);
@@ -187,8 +192,9 @@ int follow_fetch_list(struct follow_mailbox *box);
 /* The new message of that UID, or NULL. */
 struct follow_remote *
 follow_fetch_find(struct follow_mailbox *box, uint32_t uid);
-/* Whether a mailbox that is not here has messages above a UID. Returns 1, 0, or
-   -1 = the connection is lost. */
+/* Whether a mailbox that is not here has messages above a UID. Returns 1 = it
+   has, or the provider does not say, 0 = it has none, -1 = the connection is
+   lost. */
 int follow_fetch_has_new(struct migration_follow *follow, const char *name,
 			 uint32_t last_uid);
 /* Asks all about what is pending. */

@@ -31,10 +31,9 @@ static void follow_mailbox_unusable(struct migration_follow *follow,
 		return;
 	}
 	if (error == MAIL_ERROR_NOQUOTA || error == MAIL_ERROR_PERM) {
-		follow->local_error = error;
-		follow->local_error_text = p_strdup_printf(follow->pool,
-							   "Mailbox %s: %s",
-							   folder->name, text);
+		follow->local_error = p_strdup_printf(follow->pool,
+						      "Mailbox %s: %s",
+						      folder->name, text);
 		return;
 	}
 	if (follow->incomplete_error == NULL) {
@@ -161,8 +160,11 @@ follow_pair(struct migration_follow *follow, struct follow_pair *pair,
 		ret = callback(&box, &error);
 		if (box.hdr->uid_validity != 0) {
 			pair->folder->uid_validity = box.hdr->uid_validity;
-			pair->folder->last_uid = box.hdr->last_uid;
+			pair->folder->last_uid =
+				I_MAX(box.hdr->last_uid, box.hdr->taken_uid);
 		}
+		pair->pending = array_count(migration_mark_pending(box.mark)) >
+				0;
 		if (ret == 0 && error != NULL) {
 			follow_note(follow, pair->folder, error);
 			/* nobody can do without INBOX */
@@ -197,8 +199,6 @@ static int follow_run(struct follow_mailbox *box, const char **error_r)
 static int
 follow_retry(struct follow_mailbox *box, const char **error_r ATTR_UNUSED)
 {
-	if (array_count(migration_mark_pending(box->mark)) == 0)
-		return 1;
 	return follow_mailbox_retry_pending(box);
 }
 
@@ -236,7 +236,7 @@ static int follow_pairs(struct migration_follow *follow)
 	struct follow_pair *pair;
 
 	array_foreach_modifiable(&follow->pairs, pair) {
-		if (follow->local_error != MAIL_ERROR_NONE)
+		if (follow->local_error != NULL)
 			return 0;
 		if (set->callbacks->is_stopped(set->context)) {
 			migration_remote_abort(set->remote);
@@ -245,10 +245,11 @@ static int follow_pairs(struct migration_follow *follow)
 		if (follow_pair(follow, pair, follow_run) < 0)
 			return -1;
 	}
-	/* last, because it may cost the connection */
+	/* last, because it may cost the connection: then the others are only
+	   noted */
 	array_foreach_modifiable(&follow->pairs, pair) {
-		if (follow_pair(follow, pair, follow_retry) < 0)
-			break;
+		if (pair->pending)
+			(void)follow_pair(follow, pair, follow_retry);
 	}
 	return 0;
 }
@@ -256,12 +257,12 @@ static int follow_pairs(struct migration_follow *follow)
 static int follow_account(struct migration_follow *follow, const char **error_r)
 {
 	const struct migration_follow_settings *set = follow->set;
+	const char *error;
 	int ret;
 
 	if (migration_folders_read(set->dir, follow->pool, &follow->folders,
-				   &follow->complete, error_r) < 0) {
-		follow->local_error = MAIL_ERROR_TEMP;
-		follow->local_error_text = p_strdup(follow->pool, *error_r);
+				   &follow->complete, &error) < 0) {
+		follow->local_error = p_strdup(follow->pool, error);
 		return 0;
 	}
 	if (migration_overview_read(set->remote, follow->pool, set->list_prefix,
@@ -278,28 +279,26 @@ static int follow_account(struct migration_follow *follow, const char **error_r)
 	follow_pairs_init(follow);
 	/* from now on the user may delete what we make */
 	if (migration_folders_write(set->dir, &follow->folders,
-				    follow->complete, error_r) < 0) {
-		follow->local_error = MAIL_ERROR_TEMP;
-		follow->local_error_text = p_strdup(follow->pool, *error_r);
+				    follow->complete, &error) < 0) {
+		follow->local_error = p_strdup(follow->pool, error);
 		return 0;
 	}
 	follow_estimate(follow);
 	ret = follow_pairs(follow);
 	if (ret < 0)
 		*error_r = migration_remote_get_failure(set->remote)->error;
-	else if (follow->local_error == MAIL_ERROR_NONE &&
+	else if (follow->local_error == NULL &&
 		 follow->incomplete_error == NULL)
 		follow->complete = TRUE;
 	if (migration_folders_write(set->dir, &follow->folders,
-				    follow->complete,
-				    &follow->local_error_text) < 0)
-		follow->local_error = MAIL_ERROR_TEMP;
+				    follow->complete, &error) < 0)
+		follow->local_error = p_strdup(follow->pool, error);
 	return ret;
 }
 
 enum migration_follow_result
 migration_follow(const struct migration_follow_settings *set,
-		 enum mail_error *mail_error_r, const char **error_r)
+		 const char **error_r)
 {
 	struct migration_follow *follow;
 	enum migration_follow_result result;
@@ -313,13 +312,11 @@ migration_follow(const struct migration_follow_settings *set,
 	p_array_init(&follow->pairs, pool, 32);
 
 	*error_r = "";
-	*mail_error_r = MAIL_ERROR_NONE;
 	if (follow_account(follow, error_r) < 0) {
 		result = MIGRATION_FOLLOW_REMOTE;
-	} else if (follow->local_error != MAIL_ERROR_NONE) {
+	} else if (follow->local_error != NULL) {
 		result = MIGRATION_FOLLOW_LOCAL;
-		*mail_error_r = follow->local_error;
-		*error_r = follow->local_error_text;
+		*error_r = follow->local_error;
 	} else if (follow->incomplete_error != NULL) {
 		result = MIGRATION_FOLLOW_INCOMPLETE;
 		*error_r = follow->incomplete_error;

@@ -8,8 +8,6 @@
 
    A folder or message that cannot be brought is noted, and the rest goes on. */
 
-#include "mail-error.h"
-
 struct mail_namespace;
 struct migration_remote;
 
@@ -67,6 +65,6 @@ enum migration_follow_result {
 /* error_r is for people; empty with MIGRATION_FOLLOW_DONE. */
 enum migration_follow_result
 migration_follow(const struct migration_follow_settings *set,
-		 enum mail_error *mail_error_r, const char **error_r);
+		 const char **error_r);
 
 #endif

@@ -220,13 +220,12 @@ pull_follow(const struct migration_pull_settings *set, struct mail_user *user,
 		.callbacks = &pull_callbacks,
 		.context = (void *)set,
 	};
-	enum mail_error mail_error;
 	const char *error;
 
 	if (migration_exclude_parse(pool_datastack_create(), provider->exclude,
 				    &follow_set.exclude, &error) < 0)
 		i_unreached(); /* the settings were checked */
-	switch (migration_follow(&follow_set, &mail_error, error_r)) {
+	switch (migration_follow(&follow_set, error_r)) {
 	case MIGRATION_FOLLOW_DONE:
 		return MIGRATION_OUTCOME_DONE;
 	case MIGRATION_FOLLOW_INCOMPLETE:
