@@ -1,5 +1,5 @@
-"""What the provider cannot deliver is noted, the rest goes on, and it is tried
-again."""
+"""What cannot be brought is noted, the rest goes on, and it is tried again; and
+where things come that have a place here."""
 
 import json
 
@@ -71,3 +71,58 @@ def test_unreadable_message(old, make_target, mail_format):
     assert {mail.sha256 for mail in
             target.snapshot(USER, PASSWORD)["INBOX"].mails.values()} == \
         {mail.sha256 for mail in expected["INBOX"].mails.values()}
+
+
+QUOTA = """
+mail_plugins = $mail_plugins quota
+plugin {
+  quota = count:User quota
+  quota_rule = *:messages=3
+  quota_vsizes = yes
+}
+"""
+
+
+@pytest.mark.parametrize("quota", ["ignore", "enforce"])
+def test_quota(old, make_target, quota):
+    expected = old.snapshot(USER)
+    target = make_target(
+        {"oldhost": plain_provider(old.ports["imap"], "old.example")},
+        overrides={"migration_login": "local", "migration_quota": quota},
+        mail_format="sdbox")
+    target.stop()
+    target.extra = QUOTA
+    target.start()
+    assert_answer(target.login(USER, PASSWORD), "OK")
+    if quota == "ignore":
+        target.store.wait_moved(USER)
+        account = target.snapshot(USER, PASSWORD)
+        assert {name: uids(account, name) for name in account} == \
+            {name: uids(expected, name) for name in expected}
+    else:
+        job = target.store.wait_for(USER, control="blocked", reason="local")
+        assert job["phase"] == "initial" and "uota" in job["error"]
+
+
+SPECIAL = """
+namespace inbox {
+  inbox = yes
+  mailbox Gone {
+    special_use = \\Trash
+  }
+}
+"""
+
+
+def test_special_use(old, make_target):
+    """The provider's Trash is what is called Gone here."""
+    old.doveadm("mailbox", "create", "-u", USER, "Trash", check=True)
+    target = make_target(
+        {"oldhost": plain_provider(old.ports["imap"], "old.example")},
+        overrides={"migration_login": "local"})
+    target.stop()
+    target.extra = SPECIAL
+    target.start()
+    move(target)
+    account = target.snapshot(USER, PASSWORD)
+    assert "Gone" in account and "Trash" not in account
