@@ -12,9 +12,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Dovecot's file-dotlock.c */
+/* Dovecot's file-dotlock.c and mail-transaction-log-file.c */
 #define LOCK_SUFFIX ".lock"
-#define LOCK_UIDLIST "dovecot-uidlist" LOCK_SUFFIX
+#define LOCK_NEW_SUFFIX ".newlock"
 /* Who lives has long gone on after that. */
 #define LOCK_WAIT_MSECS 500
 
@@ -61,9 +61,9 @@ static bool lock_is_dead(struct repair_lock *lock)
 	       lock->st.st_mtime == before.st_mtime;
 }
 
-int migration_repair_lock(const char *path,
-			  const ARRAY_TYPE(migration_journal_entry) *killed,
-			  const char **error_r)
+static int
+lock_remove(const char *path, const ARRAY_TYPE(migration_journal_entry) *killed,
+	    const char **error_r)
 {
 	struct repair_lock lock = { .killed = killed, .path = path };
 
@@ -76,36 +76,84 @@ int migration_repair_lock(const char *path,
 	return 0;
 }
 
-int migration_repair_locks(struct mailbox_list *list,
-			   const ARRAY_TYPE(migration_journal_entry) *killed,
-			   const char **error_r)
+static bool lock_is_name(struct mailbox_list *list, const char *name)
 {
-	const char *root, *path;
+	const char *suffix = strrchr(name, '.');
+
+	if (suffix == NULL)
+		return FALSE;
+	if (strcmp(suffix, LOCK_NEW_SUFFIX) == 0)
+		return TRUE;
+	if (strcmp(suffix, LOCK_SUFFIX) != 0)
+		return FALSE;
+	name = t_strdup_until(name, suffix);
+	return strcmp(name, "dovecot-uidlist") == 0 ||
+	       strcmp(name, "dovecot-keywords") == 0 ||
+	       strcmp(name, list->set.subscription_fname) == 0;
+}
+
+/* Maildir's folders of messages have no locks, and may be large. */
+static bool lock_is_dir(const struct dirent *d, const char *path)
+{
+	struct stat st;
+
+	if (strcmp(d->d_name, ".") == 0 || strcmp(d->d_name, "..") == 0 ||
+	    strcmp(d->d_name, "cur") == 0 || strcmp(d->d_name, "new") == 0 ||
+	    strcmp(d->d_name, "tmp") == 0)
+		return FALSE;
+	if (d->d_type != DT_UNKNOWN)
+		return d->d_type == DT_DIR;
+	return lstat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+static int lock_remove_below(struct mailbox_list *list, const char *root,
+			     const ARRAY_TYPE(migration_journal_entry) *killed,
+			     const char **error_r)
+{
 	struct dirent *d;
 	DIR *dir;
-	int ret;
+	int ret = 0;
 
-	if (!mailbox_list_get_root_path(list, MAILBOX_LIST_PATH_TYPE_CONTROL,
-					&root))
-		return 0;
-	path = t_strdup_printf("%s/%s" LOCK_SUFFIX, root,
-			       list->set.subscription_fname);
-	ret = migration_repair_lock(path, killed, error_r);
 	dir = opendir(root);
 	if (dir == NULL)
-		return ret;
-	/* INBOX is ".", the others are ".name" */
+		return 0;
 	while (ret == 0 && (d = readdir(dir)) != NULL) {
-		if (d->d_name[0] != '.' || strcmp(d->d_name, "..") == 0)
-			continue;
 		T_BEGIN
 		{
-			path = t_strdup_printf("%s/%s/" LOCK_UIDLIST, root,
-					       d->d_name);
-			ret = migration_repair_lock(path, killed, error_r);
+			const char *path =
+				t_strconcat(root, "/", d->d_name, NULL);
+
+			if (lock_is_name(list, d->d_name))
+				ret = lock_remove(path, killed, error_r);
+			else if (lock_is_dir(d, path))
+				ret = lock_remove_below(list, path, killed,
+							error_r);
 		}
 		T_END_PASS_STR_IF(ret < 0, error_r);
 	}
 	(void)closedir(dir);
 	return ret;
+}
+
+int migration_repair_locks(struct mailbox_list *list,
+			   const ARRAY_TYPE(migration_journal_entry) *killed,
+			   const char **error_r)
+{
+	static const enum mailbox_list_path_type types[] = {
+		MAILBOX_LIST_PATH_TYPE_DIR,
+		MAILBOX_LIST_PATH_TYPE_INDEX,
+		MAILBOX_LIST_PATH_TYPE_CONTROL,
+	};
+	const char *root, *seen[N_ELEMENTS(types) + 1] = { NULL };
+	unsigned int i, count = 0;
+
+	for (i = 0; i < N_ELEMENTS(types); i++) {
+		if (!mailbox_list_get_root_path(list, types[i], &root) ||
+		    str_array_find(seen, root))
+			continue;
+		seen[count++] = root;
+		if (lock_remove_below(list, root, killed, error_r) < 0)
+			return -1;
+	}
+	return 0;
 }

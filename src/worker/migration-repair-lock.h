@@ -8,12 +8,9 @@
 
 struct mailbox_list;
 
-/* One file, if it is a dead process's. */
-int migration_repair_lock(const char *path,
-			  const ARRAY_TYPE(migration_journal_entry) *killed,
-			  const char **error_r);
-/* Those of the subscriptions, and with Maildir++ of each mailbox, also of one
-   that was only half made and is not listed. */
+/* Those of subscriptions, transaction logs, and Maildir's lists of UIDs and
+   keywords, also of a mailbox that was only half made and is not listed.
+   Nothing may have looked at the mailboxes before. */
 int migration_repair_locks(struct mailbox_list *list,
 			   const ARRAY_TYPE(migration_journal_entry) *killed,
 			   const char **error_r);

@@ -194,10 +194,7 @@ static int repair_maildir(struct mailbox_list *list, const char *name,
 	repair.pool = pool_alloconly_create("migration repair", 1024 * 16);
 	repair.killed = killed;
 	hash_table_create(&repair.known, default_pool, 0, str_hash, strcmp);
-	if (migration_repair_lock(
-		    t_strconcat(control, "/" MAILDIR_UIDLIST ".lock", NULL),
-		    killed, error_r) == 0 &&
-	    maildir_read_uidlist(&repair, control, error_r) == 0 &&
+	if (maildir_read_uidlist(&repair, control, error_r) == 0 &&
 	    maildir_read_keywords(&repair, control, error_r) == 0 &&
 	    repair_dir(t_strconcat(path, "/new", NULL), maildir_check_file,
 		       &repair, error_r) == 0 &&
@@ -280,23 +277,63 @@ static int repair_sdbox(struct mailbox_list *list, const char *name,
 	return ret;
 }
 
+/* Emptied and marked as deleted, but still there. Dovecot takes the mark away
+   once it is 30 seconds old, and until then nobody can open it. What is to
+   become of it is decided anew. */
+static void repair_deleted(struct mailbox_list *list, const char *vname,
+			   const ARRAY_TYPE(migration_journal_entry) *killed)
+{
+	struct mailbox *box;
+	time_t mtime;
+
+	/* with READONLY the mark stays */
+	box = mailbox_alloc(list, vname, MAILBOX_FLAG_READONLY);
+	if (mailbox_open(box) < 0 && box->mailbox_deleted &&
+	    mail_index_get_modification_time(box->index, &mtime) == 0 &&
+	    migration_leftover_is_time(killed, mtime)) {
+		mailbox_free(&box);
+		box = mailbox_alloc(list, vname, 0);
+		if (mailbox_mark_index_deleted(box, FALSE) < 0) {
+			e_warning(box->event,
+				  "It was not deleted to its end, and cannot be "
+				  "opened: %s",
+				  mailbox_get_last_internal_error(box, NULL));
+		}
+	}
+	mailbox_free(&box);
+}
+
+static int repair_mailbox(struct mailbox_list *list, const char *vname,
+			  const ARRAY_TYPE(migration_journal_entry) *killed,
+			  const char **error_r)
+{
+	const char *driver = mailbox_list_get_namespace(list)->storage->name;
+	const char *name = mailbox_list_get_storage_name(list, vname);
+	int ret = 0;
+
+	if (strcmp(driver, "maildir") == 0)
+		ret = repair_maildir(list, name, killed, error_r);
+	else if (strcmp(driver, "sdbox") == 0)
+		ret = repair_sdbox(list, name, killed, error_r);
+	if (ret == 0)
+		repair_deleted(list, vname, killed);
+	return ret;
+}
+
 int migration_repair(struct mail_namespace *ns,
 		     const ARRAY_TYPE(migration_journal_entry) *killed,
 		     const char **error_r)
 {
-	const char *driver = ns->storage->name;
-	bool maildir = strcmp(driver, "maildir") == 0;
 	struct mailbox_list_iterate_context *iter;
 	const struct mailbox_info *info;
-	const char *name;
 	int ret = 0;
 
 	if (migration_repair_locks(ns->list, killed, error_r) < 0)
 		return -1;
-	if (strcmp(driver, "mdbox") == 0)
-		return migration_repair_mdbox(ns->list, error_r);
-	if (!maildir && strcmp(driver, "sdbox") != 0)
-		return 0;
+	/* before anybody opens a mailbox */
+	if (strcmp(ns->storage->name, "mdbox") == 0 &&
+	    migration_repair_mdbox(ns->list, error_r) < 0)
+		return -1;
 	iter = mailbox_list_iter_init(ns->list, "*",
 				      MAILBOX_LIST_ITER_NO_AUTO_BOXES |
 					      MAILBOX_LIST_ITER_SKIP_ALIASES |
@@ -304,12 +341,8 @@ int migration_repair(struct mail_namespace *ns,
 	while (ret == 0 && (info = mailbox_list_iter_next(iter)) != NULL) {
 		T_BEGIN
 		{
-			name = mailbox_list_get_storage_name(ns->list,
-							     info->vname);
-			ret = maildir ? repair_maildir(ns->list, name, killed,
-						       error_r) :
-					repair_sdbox(ns->list, name, killed,
-						     error_r);
+			ret = repair_mailbox(ns->list, info->vname, killed,
+					     error_r);
 		}
 		T_END_PASS_STR_IF(ret < 0, error_r);
 	}

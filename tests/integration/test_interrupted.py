@@ -23,9 +23,11 @@ FORMATS = pytest.mark.parametrize("mail_format", ["maildir", "sdbox", "mdbox"])
 # Folder -> messages; one message is BIG_BYTES long.
 FOLDERS = {"INBOX": 120, "Archive": 80, "Sent": 60, "Work": 40}
 BIG_BYTES = 2 * 2**20
-# Accounts, and rounds of changes, in which the worker is killed in the middle
-# of a change on disk, twice in each
-KILLED_PULLS, KILLED_ROUNDS = 6, 8
+# Accounts, and rounds of changes, in which the worker is killed before a change
+# on disk, three times in each
+KILLED_PULLS, KILLED_ROUNDS = 12, 14
+# So often it has to be killed in all of these
+KILLS = 30
 # Changes of a round
 CHANGES = (25, 40)
 
@@ -90,14 +92,15 @@ def test_first_pull(old, folders, crasher, figures, mail_format):
             pull_all(interrupter, expected, mail_format)
         assert_only_killed(target)
     figures(str(interrupter))
-    assert interrupter.done["killed at a change on disk"] >= KILLED_PULLS
+    assert interrupter.done["killed at a change on disk"] >= KILLS
 
 
 def pull_all(interrupter, expected, mail_format):
     ways = [[interrupter.measure], *([lambda i=i: interrupter.kill_at_change(
         i / KILLED_PULLS, (i + 1) / KILLED_PULLS),
         lambda: interrupter.kill_at_change(0, 0.1),
-        interrupter.kill_at_change] for i in range(KILLED_PULLS)),
+        lambda: interrupter.kill_at_change(0, 0.3)]
+        for i in range(KILLED_PULLS)),
         [interrupter.kill_at_byte, interrupter.cut, interrupter.kill_at_byte],
         [interrupter.restart_provider, interrupter.crash,
          interrupter.kill_at_byte]]
@@ -136,15 +139,17 @@ def test_following(folders, crasher, figures, mail_format):
         with walk:
             follow_all(interrupter, walk)
     figures(str(interrupter))
-    # some are too late: there was less to do than in the first round
-    assert interrupter.done["killed at a change on disk"] >= KILLED_ROUNDS / 2
+    assert interrupter.done["killed at a change on disk"] >= KILLS
 
 
 def follow_all(interrupter, walk):
     walk.round(interrupter.measure)
+    # not too late: there may be less to do than in the first round
     ways = [*([lambda i=i: interrupter.kill_at_change(
-        i / KILLED_ROUNDS / 1.5, (i + 1) / KILLED_ROUNDS / 1.5),
-        interrupter.kill_at_change] for i in range(KILLED_ROUNDS)),
+        i / KILLED_ROUNDS / 3, (i + 1) / KILLED_ROUNDS / 3),
+        lambda: interrupter.kill_at_change(0, 0.3),
+        lambda: interrupter.kill_at_change(0, 0.1)]
+        for i in range(KILLED_ROUNDS)),
         [interrupter.kill_at_byte, interrupter.cut, interrupter.kill_at_byte],
         [interrupter.restart_provider, interrupter.crash]]
     for steps in ways:
