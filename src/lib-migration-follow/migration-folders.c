@@ -29,6 +29,14 @@ migration_folders_find(const ARRAY_TYPE(migration_folder) *folders,
 	return NULL;
 }
 
+bool migration_folder_takes_subscription(const struct migration_folder *folder,
+					 bool there, bool here, bool own)
+{
+	if (!folder->subscription_known)
+		return there && !own;
+	return there != folder->subscribed && here == folder->subscribed_here;
+}
+
 static struct migration_folder *
 folders_parse_line(pool_t pool, const char *line)
 {
@@ -45,7 +53,11 @@ folders_parse_line(pool_t pool, const char *line)
 	    str_to_uint32(args[3], &folder->uid_validity) < 0 ||
 	    str_to_uint32(args[4], &folder->last_uid) < 0)
 		return NULL;
-	folder->subscribed = strcmp(args[5], "1") == 0;
+	folder->subscription_known = strlen(args[5]) == 2;
+	if (folder->subscription_known) {
+		folder->subscribed = args[5][0] == '1';
+		folder->subscribed_here = args[5][1] == '1';
+	}
 	return folder;
 }
 
@@ -99,8 +111,12 @@ static void folders_append(string_t *str, const struct migration_folder *folder)
 	str_append_c(str, '\t');
 	if (!guid_128_is_empty(folder->guid))
 		str_append(str, guid_128_to_string(folder->guid));
-	str_printfa(str, "\t%u\t%u\t%d\n", folder->uid_validity,
-		    folder->last_uid, folder->subscribed ? 1 : 0);
+	str_printfa(str, "\t%u\t%u\t", folder->uid_validity, folder->last_uid);
+	if (folder->subscription_known) {
+		str_printfa(str, "%d%d", folder->subscribed ? 1 : 0,
+			    folder->subscribed_here ? 1 : 0);
+	}
+	str_append_c(str, '\n');
 }
 
 int migration_folders_write(const char *dir,

@@ -15,8 +15,9 @@ struct migration_folder {
 	guid_128_t guid;
 	/* The provider's UIDVALIDITY, and the last UID that was taken. */
 	uint32_t uid_validity, last_uid;
-	/* As last seen at the provider */
-	bool subscribed;
+	/* At the provider and here, at the end of the last run. Not known: that
+	   run has not come to it. */
+	bool subscribed, subscribed_here, subscription_known;
 };
 ARRAY_DEFINE_TYPE(migration_folder, struct migration_folder *);
 
@@ -25,8 +26,14 @@ struct migration_folder *
 migration_folders_find(const ARRAY_TYPE(migration_folder) *folders,
 		       const char *remote_name);
 
-/* complete: a sync has brought everything once. A file that is not there, or is damaged, gives no folders. Returns 0, or -1
-   if it cannot be read. */
+/* Is the subscription at the provider to be brought here? there and here: as it
+   is now; own: the mailbox here is one of the user's, and became this folder's
+   just now. What the user has changed here stays. */
+bool migration_folder_takes_subscription(const struct migration_folder *folder,
+					 bool there, bool here, bool own);
+
+/* complete: a sync has brought everything once. A file that is not there, or is
+   damaged, gives no folders. Returns 0, or -1 if it cannot be read. */
 int migration_folders_read(const char *dir, pool_t pool,
 			   ARRAY_TYPE(migration_folder) *folders,
 			   bool *complete_r, const char **error_r);

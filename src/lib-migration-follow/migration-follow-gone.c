@@ -129,6 +129,8 @@ gone_rename(struct migration_follow *follow, struct migration_folder *folder,
 		(void)mailbox_set_subscribed(box, FALSE);
 	if (renamed || deleted) {
 		folder->subscribed = FALSE;
+		folder->subscribed_here = follow_is_subscribed(dest);
+		folder->subscription_known = TRUE;
 		folder->remote_name = listed->name;
 		folder->name = name;
 	}
@@ -164,6 +166,7 @@ static void
 gone_delete(struct migration_follow *follow, struct migration_folder *folder)
 {
 	struct mailbox *box;
+	const char *error;
 
 	if (strcmp(folder->name, "INBOX") == 0)
 		return;
@@ -176,7 +179,14 @@ gone_delete(struct migration_follow *follow, struct migration_folder *folder)
 				   "changes of its own");
 	} else {
 		mailbox_close(box);
-		if (mailbox_delete(box) < 0) {
+		/* if this run is killed now, the next one must not take it for
+		   one that the user has deleted */
+		folder->uid_validity = 0;
+		folder->last_uid = 0;
+		if (migration_folders_write(follow->set->dir, &follow->folders,
+					    follow->complete, &error) < 0) {
+			e_error(box->event, "%s", error);
+		} else if (mailbox_delete(box) < 0) {
 			e_warning(box->event,
 				  "The provider has no such mailbox any "
 				  "longer, but it cannot be deleted: %s",

@@ -129,7 +129,8 @@ static int mailbox_adopt(struct follow_mailbox *box)
 		if (mailbox_update(box->box, &update) < 0 ||
 		    mailbox_sync(box->box, 0) < 0)
 			return follow_mailbox_failed(box, box->box);
-		box->adopted = status.messages > 0;
+		if (status.messages > 0)
+			box->hdr->adopted_next_uid = box->next_uid;
 	}
 	box->hdr->comparing = status.messages > 0;
 	box->hdr->local_next_uid = 0;
@@ -236,43 +237,39 @@ static int mailbox_finish(struct follow_mailbox *box)
    mailbox: it gets new ones. */
 static int mailbox_renumber_own(struct follow_mailbox *box)
 {
-	struct mailbox_transaction_context *trans, *expunge_trans;
+	struct mailbox_transaction_context *trans;
+	struct migration_mark_header *hdr = box->hdr;
 	struct mail_save_context *save;
 	struct follow_local *local;
 	struct mail *mail;
-	int ret = 1;
+	int ret = 0;
 
 	follow_local_read(box);
-	trans = mailbox_transaction_begin(
-		box->box,
-		MAILBOX_TRANSACTION_FLAG_EXTERNAL |
-			MAILBOX_TRANSACTION_FLAG_ASSIGN_UIDS,
-		__func__);
-	/* files are only taken away by a transaction that is not external */
-	expunge_trans = mailbox_transaction_begin(box->box, 0, __func__);
-	mail = mail_alloc(expunge_trans, MAIL_FETCH_STREAM_HEADER, NULL);
+	/* a kill leaves the old one or the new one */
+	trans = mailbox_transaction_begin(box->box,
+					  MAILBOX_TRANSACTION_FLAG_ASSIGN_UIDS,
+					  __func__);
+	mail = mail_alloc(trans, MAIL_FETCH_STREAM_HEADER, NULL);
 	array_foreach_modifiable(&box->locals, local) {
 		if (ret < 0)
 			break;
 		if (local->record.remote_uid != 0 ||
-		    follow_fetch_find(box, local->uid) == NULL)
+		    local->uid >= hdr->adopted_next_uid ||
+		    local->uid > hdr->last_uid)
 			continue;
 		mail_set_seq(mail, local->seq);
 		save = mailbox_save_alloc(trans);
 		mailbox_save_copy_flags(save, mail);
-		if (mailbox_copy(&save, mail) < 0)
-			ret = -1;
-		else
+		ret = mailbox_copy(&save, mail);
+		if (ret == 0)
 			mail_expunge(mail);
 	}
 	mail_free(&mail);
+	hdr->adopted_next_uid = 0;
+	migration_mark_write(box->mark, trans);
 	if (ret < 0)
 		mailbox_transaction_rollback(&trans);
-	else if (mailbox_transaction_commit(&trans) < 0)
-		ret = -1;
-	if (ret < 0)
-		mailbox_transaction_rollback(&expunge_trans);
-	else if (mailbox_transaction_commit(&expunge_trans) < 0 ||
+	else if (mailbox_transaction_commit(&trans) < 0 ||
 		 mailbox_sync(box->box, 0) < 0)
 		ret = -1;
 	return ret < 0 ? follow_mailbox_failed(box, box->box) : 1;
@@ -296,9 +293,10 @@ static int mailbox_follow(struct follow_mailbox *box)
 	if (array_count(&box->fresh) > 0) {
 		if ((ret = follow_save(box)) <= 0)
 			return ret;
-		if (box->adopted && (ret = mailbox_renumber_own(box)) <= 0)
-			return ret;
 	}
+	if (box->hdr->adopted_next_uid > 0 &&
+	    (ret = mailbox_renumber_own(box)) <= 0)
+		return ret;
 	ret = mailbox_finish(box);
 	box->missing = array_count(migration_mark_pending(box->mark));
 	follow_mailbox_report(box);

@@ -31,7 +31,18 @@ static const char *match_key(time_t received, const char *message_id)
 			       message_id == NULL ? "" : message_id);
 }
 
-static void match_add(struct follow_match *match, struct follow_local *local)
+/* Somebody else's message may be the same as one of the provider's. */
+static bool match_is_leftover(struct follow_match *match)
+{
+	const struct migration_follow_settings *set = match->box->follow->set;
+	const char *guid;
+
+	return mail_get_special(match->mail, MAIL_FETCH_GUID, &guid) == 0 &&
+	       set->callbacks->is_leftover(set->context, guid);
+}
+
+static void
+match_add(struct follow_match *match, struct follow_local *local, bool leftover)
 {
 	struct match_candidate *candidate, *first;
 	const char *id, *key;
@@ -39,6 +50,8 @@ static void match_add(struct follow_match *match, struct follow_local *local)
 	uoff_t size;
 
 	mail_set_seq(match->mail, local->seq);
+	if (leftover && !match_is_leftover(match))
+		return;
 	if (mail_get_received_date(match->mail, &received) < 0 ||
 	    mail_get_virtual_size(match->mail, &size) < 0)
 		return;
@@ -84,7 +97,7 @@ follow_match_init(struct follow_mailbox *box, uint32_t min_local_uid)
 		    local->uid >= min_local_uid)
 			T_BEGIN
 			{
-				match_add(match, local);
+				match_add(match, local, min_local_uid > 0);
 			}
 		T_END;
 	}

@@ -153,6 +153,5 @@ void follow_pairs_init(struct migration_follow *follow)
 			name = special;
 		pair->folder =
 			pairs_new_folder(follow, pair->listed->name, name);
-		pair->is_new = TRUE;
 	}
 }

@@ -18,8 +18,6 @@ struct follow_pair {
 	const struct migration_overview_folder *listed;
 	/* by what the provider or its name says; may be NULL */
 	const char *use;
-	/* the folder was not known before */
-	bool is_new;
 	/* this run has made the mailbox */
 	bool created;
 	/* it is not the one that was made for the folder */
@@ -118,13 +116,15 @@ struct follow_mailbox {
 	bool created, foreign;
 	/* the provider's list of UIDs did not agree with its own count */
 	bool doubtful;
-	/* the provider's UIDVALIDITY was taken for a mailbox with mail in it */
-	bool adopted;
 	const char *error;
 	/* the provider refuses it, and not only for now: the account is
 	   complete without it */
 	bool refused;
 };
+
+/* --- migration-follow.c --- */
+
+bool follow_is_subscribed(struct mailbox *box);
 
 /* --- migration-follow-pairs.c --- */
 

@@ -5,6 +5,7 @@
 #include "imapc-client.h"
 #include "mail-namespace.h"
 #include "mail-storage-private.h"
+#include "mailbox-list-iter.h"
 #include "mailbox-list-private.h"
 #include "migration-remote.h"
 #include "migration-follow-private.h"
@@ -65,25 +66,45 @@ static int follow_stays_deleted(struct migration_follow *follow,
 	return 1;
 }
 
-static void
-follow_subscribe(struct migration_follow *follow, struct follow_pair *pair,
-		 struct mailbox *box, bool created)
+bool follow_is_subscribed(struct mailbox *box)
 {
-	const bool subscribed = pair->listed->subscribed;
+	/* reads the file anew if it has changed; else what is in memory */
+	(void)mailbox_list_iter_subscriptions_refresh(box->list);
+	return mailbox_is_subscribed(box);
+}
 
-	if (!pair->is_new && pair->folder->subscribed == subscribed)
-		return;
-	/* what the user has here is not unsubscribed by its first sync */
-	if (pair->is_new && !subscribed && !created)
-		return;
-	if (mailbox_set_subscribed(box, subscribed) < 0) {
-		follow_note(follow, pair->folder,
+static void
+follow_note_subscription(struct follow_pair *pair, struct mailbox *box)
+{
+	struct migration_folder *folder = pair->folder;
+
+	folder->subscribed = pair->listed->subscribed;
+	folder->subscribed_here = follow_is_subscribed(box);
+	folder->subscription_known = TRUE;
+}
+
+static void follow_subscribe(struct migration_follow *follow,
+			     struct follow_pair *pair, struct mailbox *box)
+{
+	struct migration_folder *folder = pair->folder;
+	const bool there = pair->listed->subscribed;
+	const bool inbox = strcmp(folder->name, "INBOX") == 0;
+
+	/* Before everything was here once, a mailbox that was here already may
+	   be one that Dovecot has made by itself. */
+	if (((inbox && !folder->subscription_known) ||
+	     migration_folder_takes_subscription(folder, there,
+						 follow_is_subscribed(box),
+						 pair->foreign &&
+							 follow->complete)) &&
+	    mailbox_set_subscribed(box, there) < 0) {
+		follow_note(follow, folder,
 			    t_strdup_printf("Cannot be subscribed: %s",
 					    mailbox_get_last_internal_error(
 						    box, NULL)));
 		return;
 	}
-	pair->folder->subscribed = subscribed;
+	follow_note_subscription(pair, box);
 }
 
 /* Returns 1 = it is open, 0 = it is not to be, or the connection is lost, -1 =
@@ -126,6 +147,8 @@ static int follow_open(struct migration_follow *follow,
 	if (!guid_128_equals(pair->folder->guid, metadata.guid)) {
 		pair->foreign = !pair->created;
 		guid_128_copy(pair->folder->guid, metadata.guid);
+		if (pair->foreign && follow->complete && !inbox)
+			follow_note_subscription(pair, box);
 		/* from now on the user may delete it */
 		if (migration_folders_write(follow->set->dir, &follow->folders,
 					    follow->complete, &error) < 0) {
@@ -133,7 +156,7 @@ static int follow_open(struct migration_follow *follow,
 			return -1;
 		}
 	}
-	follow_subscribe(follow, pair, box, pair->created || inbox);
+	follow_subscribe(follow, pair, box);
 	return 1;
 }
 
@@ -153,7 +176,7 @@ follow_pair(struct migration_follow *follow, struct follow_pair *pair,
 		follow_mailbox_unusable(follow, pair->folder, mailbox);
 		ret = 0;
 	} else if (ret == 0) {
-		pair->folder->subscribed = pair->listed->subscribed;
+		follow_note_subscription(pair, mailbox);
 		ret = migration_remote_wait(follow->set->remote, 0);
 	} else {
 		follow_mailbox_init(&box, follow, pair, mailbox);

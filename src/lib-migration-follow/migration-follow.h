@@ -27,6 +27,9 @@ struct migration_follow_callbacks {
 		     const char *text);
 	/* Nobody waits for this run any longer. */
 	bool (*is_stopped)(void *context);
+	/* Was a message with this GUID saved by a run that was killed? Only
+	   asked if the last run was unclean. */
+	bool (*is_leftover)(void *context, const char *guid);
 };
 
 struct migration_follow_settings {

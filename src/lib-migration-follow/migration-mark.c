@@ -21,6 +21,7 @@ struct mark_disk_header {
 	uint32_t local_next_uid;
 	uint32_t suspect_uid;
 	uint32_t taken_uid;
+	uint32_t adopted_next_uid;
 	uint32_t comparing;
 	uint32_t bytes[2];
 	uint32_t pending_count;
@@ -80,6 +81,7 @@ mark_parse(struct migration_mark *mark, const unsigned char *data, size_t size)
 	mark->hdr.local_next_uid = disk.local_next_uid;
 	mark->hdr.suspect_uid = disk.suspect_uid;
 	mark->hdr.taken_uid = disk.taken_uid;
+	mark->hdr.adopted_next_uid = disk.adopted_next_uid;
 	mark->hdr.comparing = disk.comparing != 0;
 	mark->hdr.bytes = mark_join(disk.bytes);
 	array_append(&mark->pending, (const uint32_t *)(data + sizeof(disk)),
@@ -172,6 +174,7 @@ void migration_mark_write(struct migration_mark *mark,
 		.local_next_uid = mark->hdr.local_next_uid,
 		.suspect_uid = mark->hdr.suspect_uid,
 		.taken_uid = mark->hdr.taken_uid,
+		.adopted_next_uid = mark->hdr.adopted_next_uid,
 		.comparing = mark->hdr.comparing ? 1 : 0,
 		.pending_count = array_count(&mark->pending),
 	};

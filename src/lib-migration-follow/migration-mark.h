@@ -37,6 +37,10 @@ struct migration_mark_header {
 	/* What the provider has up to this UID was taken before, and what is not
 	   here any longer was deleted here. */
 	uint32_t taken_uid;
+	/* UIDNEXT here when the mailbox, which had mail of its own, took over the
+	   provider's UIDVALIDITY; 0 = that mail has new UIDs since, or there was
+	   none. */
+	uint32_t adopted_next_uid;
 	/* What is here may have come from the provider without a record: it is
 	   compared before anything above last_uid is saved. */
 	bool comparing;

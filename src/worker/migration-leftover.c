@@ -2,6 +2,8 @@
 
 #include "lib.h"
 #include "array.h"
+#include "byteorder.h"
+#include "guid.h"
 #include "str.h"
 #include "migration-leftover.h"
 
@@ -87,6 +89,28 @@ bool migration_leftover_is_lock(
 	array_foreach(killed, entry) {
 		if (strcmp(content, t_strconcat(entry->pid, ":", entry->host,
 						NULL)) == 0)
+			return TRUE;
+	}
+	return FALSE;
+}
+
+/* Nanoseconds, seconds, process, host; 4 bytes each, the lowest first. Its host
+   has another name than the journal's. */
+bool migration_leftover_is_guid(
+	const ARRAY_TYPE(migration_journal_entry) *killed, const char *guid)
+{
+	const struct migration_journal_entry *entry;
+	guid_128_t id;
+	time_t secs;
+	uint32_t pid;
+
+	if (guid_128_from_string(guid, id) < 0)
+		return migration_leftover_is_maildir(killed, guid);
+	secs = le32_to_cpu_unaligned(id + 4);
+	pid = le32_to_cpu_unaligned(id + 8);
+	array_foreach(killed, entry) {
+		if (strcmp(entry->pid, dec2str(pid)) == 0 &&
+		    secs >= entry->begun && secs <= entry->ended)
 			return TRUE;
 	}
 	return FALSE;

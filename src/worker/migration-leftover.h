@@ -17,6 +17,10 @@ bool migration_leftover_is_maildir(
    Dovecot's file-dotlock.c writes it: "<pid>:<host>". */
 bool migration_leftover_is_lock(
 	const ARRAY_TYPE(migration_journal_entry) *killed, const char *content);
+/* The same by the GUID of a message: Dovecot's guid_128_generate() puts time
+   and process into it, and with Maildir it is the name of the file. */
+bool migration_leftover_is_guid(
+	const ARRAY_TYPE(migration_journal_entry) *killed, const char *guid);
 /* Did any of these runs live then? */
 bool migration_leftover_is_time(
 	const ARRAY_TYPE(migration_journal_entry) *killed, time_t when);

@@ -12,6 +12,7 @@
 #include "migration-exclude.h"
 #include "migration-follow.h"
 #include "migration-journal.h"
+#include "migration-leftover.h"
 #include "migration-notes.h"
 #include "migration-remote.h"
 #include "migration-repair.h"
@@ -147,49 +148,63 @@ pull_lock(const char *dir, struct file_lock **lock_r, const char **error_r)
 	return MIGRATION_OUTCOME_DONE;
 }
 
+struct pull_run {
+	const struct migration_pull_settings *set;
+	/* before it */
+	const ARRAY_TYPE(migration_journal_entry) *killed;
+};
+
 static void
 pull_told_mailbox(void *context, const char *name, unsigned int done,
 		  unsigned int total, uint64_t bytes)
 {
-	const struct migration_pull_settings *set = context;
+	const struct pull_run *run = context;
 
-	migration_progress_set_mailbox(set->progress, name, done, total, bytes);
+	migration_progress_set_mailbox(run->set->progress, name, done, total,
+				       bytes);
 }
 
 static void pull_told_total(void *context)
 {
-	const struct migration_pull_settings *set = context;
+	const struct pull_run *run = context;
 
-	migration_progress_set_total_known(set->progress);
+	migration_progress_set_total_known(run->set->progress);
 }
 
 static void pull_told_received(void *context, uint64_t bytes)
 {
-	const struct migration_pull_settings *set = context;
+	const struct pull_run *run = context;
 
-	migration_progress_add_received(set->progress, bytes);
+	migration_progress_add_received(run->set->progress, bytes);
 }
 
 static void pull_told_saved(void *context)
 {
-	const struct migration_pull_settings *set = context;
+	const struct pull_run *run = context;
 
-	migration_progress_add_saved(set->progress);
+	migration_progress_add_saved(run->set->progress);
 }
 
 static void pull_told_note(void *context, const char *mailbox, uint32_t uid,
 			   const char *text)
 {
-	const struct migration_pull_settings *set = context;
+	const struct pull_run *run = context;
 
-	migration_notes_add(set->notes, mailbox, uid, text);
+	migration_notes_add(run->set->notes, mailbox, uid, text);
 }
 
 static bool pull_is_stopped(void *context)
 {
-	const struct migration_pull_settings *set = context;
+	const struct pull_run *run = context;
 
-	return migration_progress_is_stopped(set->progress);
+	return migration_progress_is_stopped(run->set->progress);
+}
+
+static bool pull_is_leftover(void *context, const char *guid)
+{
+	const struct pull_run *run = context;
+
+	return migration_leftover_is_guid(run->killed, guid);
 }
 
 static const struct migration_follow_callbacks pull_callbacks = {
@@ -199,13 +214,15 @@ static const struct migration_follow_callbacks pull_callbacks = {
 	.saved = pull_told_saved,
 	.note = pull_told_note,
 	.is_stopped = pull_is_stopped,
+	.is_leftover = pull_is_leftover,
 };
 
 static enum migration_outcome
-pull_follow(const struct migration_pull_settings *set, struct mail_user *user,
-	    struct migration_remote *remote, const char *dir, bool unclean,
+pull_follow(struct pull_run *run, struct mail_user *user,
+	    struct migration_remote *remote, const char *dir,
 	    const char **error_r)
 {
+	const struct migration_pull_settings *set = run->set;
 	const struct migration_provider_settings *provider =
 		set->remote->provider;
 	struct migration_follow_settings follow_set = {
@@ -216,9 +233,9 @@ pull_follow(const struct migration_pull_settings *set, struct mail_user *user,
 		.max_size = provider->max_size,
 		.keep_expunged =
 			strcmp(set->set->migration_remote_deletes, "keep") == 0,
-		.unclean = unclean,
+		.unclean = array_count(run->killed) > 0,
 		.callbacks = &pull_callbacks,
-		.context = (void *)set,
+		.context = run,
 	};
 	const char *error;
 
@@ -239,9 +256,10 @@ pull_follow(const struct migration_pull_settings *set, struct mail_user *user,
 }
 
 static enum migration_outcome
-pull_locked(const struct migration_pull_settings *set, struct mail_user *user,
-	    const char *dir, bool unclean, const char **error_r)
+pull_locked(struct pull_run *run, struct mail_user *user, const char *dir,
+	    const char **error_r)
 {
+	const struct migration_pull_settings *set = run->set;
 	struct migration_remote *remote;
 	enum migration_outcome outcome;
 
@@ -253,7 +271,7 @@ pull_locked(const struct migration_pull_settings *set, struct mail_user *user,
 	if (migration_remote_connect(remote) < 0) {
 		outcome = pull_blame(remote, error_r);
 	} else {
-		outcome = pull_follow(set, user, remote, dir, unclean, error_r);
+		outcome = pull_follow(run, user, remote, dir, error_r);
 	}
 	migration_progress_set_remote(set->progress, NULL);
 	migration_remote_deinit(&remote);
@@ -283,7 +301,7 @@ pull_as_user(const struct migration_pull_settings *set, struct mail_user *user,
 	enum migration_outcome outcome;
 	struct file_lock *lock;
 	const char *dir;
-	bool unclean;
+	struct pull_run run = { .set = set };
 
 	outcome = pull_get_dir(ns, &dir, error_r);
 	if (outcome == MIGRATION_OUTCOME_DONE)
@@ -296,13 +314,12 @@ pull_as_user(const struct migration_pull_settings *set, struct mail_user *user,
 		migration_journal_close(&journal, FALSE);
 		outcome = MIGRATION_OUTCOME_LOCAL;
 	} else {
-		unclean = array_count(migration_journal_get_unended(journal)) >
-			  0;
+		run.killed = migration_journal_get_unended(journal);
 		migration_progress_set_journal(set->progress, journal);
-		outcome = pull_locked(set, user, dir, unclean, error_r);
+		outcome = pull_locked(&run, user, dir, error_r);
 		migration_progress_set_journal(set->progress, NULL);
 		migration_journal_close(&journal,
-					!unclean ||
+					array_count(run.killed) == 0 ||
 						outcome ==
 							MIGRATION_OUTCOME_DONE);
 	}

@@ -3,8 +3,11 @@
 #include "lib.h"
 #include "array.h"
 #include "file-lock.h"
+#include "hash.h"
 #include "mail-index.h"
 #include "mail-storage-private.h"
+#include "mail-namespace.h"
+#include "mailbox-list-iter.h"
 #include "mailbox-list-private.h"
 #include "migration-repair-mdbox.h"
 
@@ -17,12 +20,22 @@
 #define MDBOX_FILE_PREFIX "m."
 #define MDBOX_MAP_PREFIX "dovecot.map.index"
 #define MDBOX_MAP_EXTENSION "map"
+#define MDBOX_REFERENCES_EXTENSION "ref"
+#define MDBOX_MAIL_EXTENSION "mdbox"
 
 struct mdbox_map_record {
 	uint32_t file_id;
 	uint32_t offset;
 	uint32_t size;
 };
+
+struct mdbox_mail_record {
+	uint32_t map_uid;
+	uint32_t save_date;
+};
+
+/* UID in the map -> messages in mailboxes */
+HASH_TABLE_DEFINE_TYPE(mdbox_references, void *, void *);
 
 struct mdbox_file_end {
 	uint32_t file_id;
@@ -128,15 +141,11 @@ mdbox_sync_map(struct mail_index *index, const char *dir,
 	struct mail_index_view *view;
 	int ret;
 
-	ret = mail_index_open(index, mail_storage_settings_to_index_flags(set));
-	if (ret == 0)
-		return 0;
 	/* nobody else can write the map until it is committed */
-	if (ret < 0 ||
-	    mail_index_sync_begin(index, &sync_ctx, &view, &trans,
+	if (mail_index_sync_begin(index, &sync_ctx, &view, &trans,
 				  MAIL_INDEX_SYNC_FLAG_UPDATE_TAIL_OFFSET) <
-		    0) {
-		*error_r = t_strdup_printf("Cannot open the map of %s: %s", dir,
+	    0) {
+		*error_r = t_strdup_printf("Cannot lock the map of %s: %s", dir,
 					   mail_index_get_error_message(index));
 		return -1;
 	}
@@ -151,10 +160,112 @@ mdbox_sync_map(struct mail_index *index, const char *dir,
 	return ret;
 }
 
+static void mdbox_count_in(struct mailbox *box,
+			   HASH_TABLE_TYPE(mdbox_references) references)
+{
+	uint32_t ext_id, seq, count;
+	const struct mdbox_mail_record *rec;
+	const void *data;
+	void *key, *known;
+
+	ext_id = mail_index_ext_register(box->index, MDBOX_MAIL_EXTENSION, 0,
+					 sizeof(struct mdbox_mail_record),
+					 sizeof(uint32_t));
+	count = mail_index_view_get_messages_count(box->view);
+	for (seq = 1; seq <= count; seq++) {
+		mail_index_lookup_ext(box->view, seq, ext_id, &data, NULL);
+		rec = data;
+		if (rec == NULL || rec->map_uid == 0)
+			continue;
+		key = POINTER_CAST(rec->map_uid);
+		known = hash_table_lookup(references, key);
+		hash_table_update(
+			references, key,
+			POINTER_CAST(POINTER_CAST_TO(known, uint32_t) + 1));
+	}
+}
+
+/* A mailbox that cannot be opened is for Dovecot to repair. */
+static int mdbox_count_references(struct mailbox_list *list,
+				  HASH_TABLE_TYPE(mdbox_references) references,
+				  const char **error_r)
+{
+	struct mailbox_list_iterate_context *iter;
+	const struct mailbox_info *info;
+	struct mailbox *box;
+
+	iter = mailbox_list_iter_init(list, "*",
+				      MAILBOX_LIST_ITER_NO_AUTO_BOXES |
+					      MAILBOX_LIST_ITER_SKIP_ALIASES |
+					      MAILBOX_LIST_ITER_RETURN_NO_FLAGS);
+	while ((info = mailbox_list_iter_next(iter)) != NULL) {
+		box = mailbox_alloc(list, info->vname, MAILBOX_FLAG_READONLY);
+		if (mailbox_open(box) == 0)
+			mdbox_count_in(box, references);
+		mailbox_free(&box);
+	}
+	if (mailbox_list_iter_deinit(&iter) < 0) {
+		*error_r = mailbox_list_get_last_internal_error(list, NULL);
+		return -1;
+	}
+	return 0;
+}
+
+/* A kill between the two commits of an expunge leaves one reference too few in
+   the map: the expunge is done once more, and Dovecot would take the map for
+   corrupted. One too many only costs space, so nobody has to be locked out
+   while they are counted. */
+static int mdbox_mend_references(struct mail_index *index,
+				 HASH_TABLE_TYPE(mdbox_references) references,
+				 const char *dir, const char **error_r)
+{
+	struct mail_index_sync_ctx *sync_ctx;
+	struct mail_index_sync_rec sync_rec;
+	struct mail_index_transaction *trans;
+	struct mail_index_view *view;
+	struct hash_iterate_context *iter;
+	const void *data;
+	void *key, *value;
+	uint32_t seq, ext_id;
+	uint16_t count;
+
+	if (mail_index_sync_begin(index, &sync_ctx, &view, &trans,
+				  MAIL_INDEX_SYNC_FLAG_UPDATE_TAIL_OFFSET) <
+	    0) {
+		*error_r = t_strdup_printf("Cannot lock the map of %s: %s", dir,
+					   mail_index_get_error_message(index));
+		return -1;
+	}
+	while (mail_index_sync_next(sync_ctx, &sync_rec))
+		;
+	ext_id = mail_index_ext_register(index, MDBOX_REFERENCES_EXTENSION, 0,
+					 sizeof(uint16_t), sizeof(uint16_t));
+	iter = hash_table_iterate_init(references);
+	while (hash_table_iterate(iter, references, &key, &value)) {
+		if (!mail_index_lookup_seq(view, POINTER_CAST_TO(key, uint32_t),
+					   &seq))
+			continue;
+		mail_index_lookup_ext(view, seq, ext_id, &data, NULL);
+		count = data == NULL ? 0 : *(const uint16_t *)data;
+		if (count >= POINTER_CAST_TO(value, uint32_t))
+			continue;
+		count = I_MIN(POINTER_CAST_TO(value, uint32_t), UINT16_MAX);
+		mail_index_update_ext(trans, seq, ext_id, &count, NULL);
+	}
+	hash_table_iterate_deinit(&iter);
+	if (mail_index_sync_commit(&sync_ctx) < 0) {
+		*error_r = t_strdup_printf("Cannot sync the map of %s: %s", dir,
+					   mail_index_get_error_message(index));
+		return -1;
+	}
+	return 0;
+}
+
 int migration_repair_mdbox(struct mailbox_list *list, const char **error_r)
 {
 	const struct mail_storage_settings *set =
 		mailbox_list_get_namespace(list)->mail_set;
+	HASH_TABLE_TYPE(mdbox_references) references;
 	struct mail_index *index;
 	const char *dir, *index_dir;
 	int ret;
@@ -168,8 +279,21 @@ int migration_repair_mdbox(struct mailbox_list *list, const char **error_r)
 	index_dir = t_strconcat(index_dir, "/" MDBOX_STORAGE_DIR, NULL);
 	index = mail_index_alloc(NULL, index_dir, MDBOX_MAP_PREFIX);
 	mail_index_set_lock_method(index, set->parsed_lock_method, UINT_MAX);
-	ret = mdbox_sync_map(index, dir, set, error_r);
-	mail_index_close(index);
+	ret = mail_index_open(index, mail_storage_settings_to_index_flags(set));
+	if (ret < 0) {
+		*error_r = t_strdup_printf("Cannot open the map of %s: %s", dir,
+					   mail_index_get_error_message(index));
+	} else if (ret > 0) {
+		ret = mdbox_sync_map(index, dir, set, error_r);
+		hash_table_create_direct(&references, default_pool, 0);
+		if (ret == 0)
+			ret = mdbox_count_references(list, references, error_r);
+		if (ret == 0)
+			ret = mdbox_mend_references(index, references, dir,
+						    error_r);
+		hash_table_destroy(&references);
+		mail_index_close(index);
+	}
 	mail_index_free(&index);
 	return ret;
 }

@@ -44,8 +44,9 @@ class User:
         # Names that had a folder and have none: not used again before the next
         # sync, for the same reason
         self.vacated = set()
-        # Of these, names of folders that have another name now
+        # Of these, names of folders that have another name now, and that
         self.renamed = set()
+        self.renamed_to = set()
 
     def change(self):
         """One change."""
@@ -153,10 +154,10 @@ class User:
 
     def _create_folder(self):
         # nothing below a folder that the other side has just renamed: it
-        # would move along, or not
+        # would move along, or not; see also _rename_folder()
         names = [name for name in self.folders
                  if name not in self.folder_names() and
-                 name not in self.vacated and
+                 name not in self.vacated | self.other.renamed_to and
                  name.rpartition("/")[0] not in self.other.renamed]
         if not names:
             return None
@@ -192,6 +193,7 @@ class User:
         self.check(self.client.rename(self.quote(name), self.quote(new)))
         self._vacate(name)
         self.renamed.add(name)
+        self.renamed_to.add(new)
         return f"folder {name} renamed to {new}"
 
     def _new_names(self):

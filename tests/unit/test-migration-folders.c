@@ -29,7 +29,8 @@ static const char *test_folders_dir(void)
 }
 
 /* What is in the file, as
-   "<remote name>=<name> <guid> <uid validity> <last uid> <subscribed>|..." */
+   "<remote name>=<name> <guid> <uid validity> <last uid> <subscribed>|...",
+   subscribed being "<there><here>" or "?" */
 static const char *test_folders_read(bool *complete_r)
 {
 	ARRAY_TYPE(migration_folder) folders;
@@ -44,12 +45,14 @@ static const char *test_folders_read(bool *complete_r)
 				   complete_r, &error) < 0)
 		i_fatal("migration_folders_read() failed: %s", error);
 	array_foreach_elem(&folders, folder) {
-		str_printfa(str, "%s=%s %s %u %u %d|", folder->remote_name,
+		str_printfa(str, "%s=%s %s %u %u %s|", folder->remote_name,
 			    folder->name,
 			    guid_128_is_empty(folder->guid) ? "-" :
 			    guid_128_to_string(folder->guid),
 			    folder->uid_validity, folder->last_uid,
-			    folder->subscribed ? 1 : 0);
+			    !folder->subscription_known ? "?" :
+			    t_strdup_printf("%d%d", folder->subscribed ? 1 : 0,
+					    folder->subscribed_here ? 1 : 0));
 	}
 	pool_unref(&pool);
 	return str_c(str);
@@ -76,23 +79,26 @@ static void test_migration_folders_write(void)
 {
 	struct migration_folder list[] = {
 		{ .remote_name = "INBOX", .name = "INBOX",
-		  .uid_validity = 1, .last_uid = 2, .subscribed = TRUE },
+		  .uid_validity = 1, .last_uid = 2, .subscribed = TRUE,
+		  .subscribed_here = TRUE, .subscription_known = TRUE },
 		{ .remote_name = "INBOX.Entw&APw-rfe",
 		  .name = "Entw\xc3\xbcrfe",
-		  .uid_validity = UINT32_MAX, .last_uid = UINT32_MAX },
+		  .uid_validity = UINT32_MAX, .last_uid = UINT32_MAX,
+		  .subscription_known = TRUE },
 		{ .remote_name = "a\tb\nc\rd\001e", .name = "a\tb\n" },
-		{ .remote_name = "\t", .name = "\r\n", .subscribed = TRUE },
+		{ .remote_name = "\t", .name = "\r\n", .subscribed = TRUE,
+		  .subscription_known = TRUE },
 		{ .remote_name = " a ", .name = " a " },
 		{ .remote_name = "", .name = "" },
 	};
 	static const char *const texts[] = {
 		"",
-		"INBOX=INBOX " TEST_GUID " 1 2 1|",
-		"INBOX.Entw&APw-rfe=Entw\xc3\xbcrfe - 4294967295 4294967295 0|",
-		"a\tb\nc\rd\001e=a\tb\n - 0 0 0|",
-		"\t=\r\n - 0 0 1|",
-		" a = a  - 0 0 0|",
-		"= - 0 0 0|",
+		"INBOX=INBOX " TEST_GUID " 1 2 11|",
+		"INBOX.Entw&APw-rfe=Entw\xc3\xbcrfe - 4294967295 4294967295 00|",
+		"a\tb\nc\rd\001e=a\tb\n - 0 0 ?|",
+		"\t=\r\n - 0 0 10|",
+		" a = a  - 0 0 ?|",
+		"= - 0 0 ?|",
 	};
 	const char *text = "";
 	struct stat st;
@@ -139,7 +145,7 @@ static void test_migration_folders_long_name(void)
 	test_folders_write(list, 2, TRUE);
 	test_assert_strcmp(test_folders_read(&complete),
 			   t_strconcat(list[0].remote_name,
-				       "=long - 0 0 0|b=b - 0 0 0|", NULL));
+				       "=long - 0 0 ?|b=b - 0 0 ?|", NULL));
 	test_assert(complete);
 	test_tmp_remove();
 	test_end();
@@ -154,46 +160,49 @@ static void test_migration_folders_lines(void)
 		{ "", "", FALSE },
 		{ TEST_HEADER, "", FALSE },
 		{ TEST_HEADER_COMPLETE, "", TRUE },
-		{ TEST_HEADER "a\tb\t\t1\t2\t1\n", "a=b - 1 2 1|", FALSE },
-		{ TEST_HEADER_COMPLETE "a\tb\t" TEST_GUID "\t1\t2\t0\n",
-		  "a=b " TEST_GUID " 1 2 0|", TRUE },
+		{ TEST_HEADER "a\tb\t\t1\t2\t11\n", "a=b - 1 2 11|", FALSE },
+		{ TEST_HEADER_COMPLETE "a\tb\t" TEST_GUID "\t1\t2\t00\n",
+		  "a=b " TEST_GUID " 1 2 00|", TRUE },
 		/* unknown header */
-		{ "a\tb\t\t1\t2\t1\n", "", FALSE },
-		{ "\n" TEST_HEADER "a\tb\t\t1\t2\t1\n", "", FALSE },
-		{ "dovecot-migration folders 2\na\tb\t\t1\t2\t1\n", "",
+		{ "a\tb\t\t1\t2\t11\n", "", FALSE },
+		{ "\n" TEST_HEADER "a\tb\t\t1\t2\t11\n", "", FALSE },
+		{ "dovecot-migration folders 2\na\tb\t\t1\t2\t11\n", "",
 		  FALSE },
 		{ "dovecot-migration folders 2 complete\n"
-		  "a\tb\t\t1\t2\t1\n", "", FALSE },
-		{ "dovecot-migration folders 1 comp\na\tb\t\t1\t2\t1\n", "",
+		  "a\tb\t\t1\t2\t11\n", "", FALSE },
+		{ "dovecot-migration folders 1 comp\na\tb\t\t1\t2\t11\n", "",
 		  FALSE },
-		{ "dovecot-migration folders 10\na\tb\t\t1\t2\t1\n", "",
+		{ "dovecot-migration folders 10\na\tb\t\t1\t2\t11\n", "",
 		  FALSE },
 		/* the line feed is lost */
 		{ "dovecot-migration folders 1", "", FALSE },
 		{ "dovecot-migration folders 1 complete", "", FALSE },
 		/* damaged lines, and whole ones around them */
-		{ TEST_HEADER "a\tb\t\t1\t2\t1", "", FALSE },
-		{ TEST_HEADER "a\tb\t\t1\t2\t1\nc\td\t\t3", "a=b - 1 2 1|",
+		{ TEST_HEADER "a\tb\t\t1\t2\t11", "", FALSE },
+		{ TEST_HEADER "a\tb\t\t1\t2\t11\nc\td\t\t3", "a=b - 1 2 11|",
 		  FALSE },
-		{ TEST_HEADER "\na\tb\t\t1\t2\t1\n", "a=b - 1 2 1|", FALSE },
-		{ TEST_HEADER "x\na\tb\t\t1\t2\t1\n", "a=b - 1 2 1|", FALSE },
-		{ TEST_HEADER "x\ty\t\t1\t2\na\tb\t\t1\t2\t1\n",
-		  "a=b - 1 2 1|", FALSE },
-		{ TEST_HEADER "x\ty\t\t1\t2\t1\t1\na\tb\t\t1\t2\t1\n",
-		  "a=b - 1 2 1|", FALSE },
-		{ TEST_HEADER "x\ty\t0123\t1\t2\t1\na\tb\t\t1\t2\t1\n",
-		  "a=b - 1 2 1|", FALSE },
-		{ TEST_HEADER "x\ty\t" TEST_GUID "0\t1\t2\t1\n"
-		  "a\tb\t\t1\t2\t1\n", "a=b - 1 2 1|", FALSE },
-		{ TEST_HEADER "x\ty\t\t\t2\t1\na\tb\t\t1\t2\t1\n",
-		  "a=b - 1 2 1|", FALSE },
-		{ TEST_HEADER "x\ty\t\t-1\t2\t1\na\tb\t\t1\t2\t1\n",
-		  "a=b - 1 2 1|", FALSE },
-		{ TEST_HEADER "x\ty\t\t1\t4294967296\t1\na\tb\t\t1\t2\t1\n",
-		  "a=b - 1 2 1|", FALSE },
-		{ TEST_HEADER_COMPLETE "x\ty\t\t1\t2x\t1\na\tb\t\t1\t2\t1\n",
-		  "a=b - 1 2 1|", TRUE },
-		{ TEST_HEADER "a\tb\t\t1\t2\t\n", "a=b - 1 2 0|", FALSE },
+		{ TEST_HEADER "\na\tb\t\t1\t2\t11\n", "a=b - 1 2 11|", FALSE },
+		{ TEST_HEADER "x\na\tb\t\t1\t2\t11\n", "a=b - 1 2 11|", FALSE },
+		{ TEST_HEADER "x\ty\t\t1\t2\na\tb\t\t1\t2\t11\n",
+		  "a=b - 1 2 11|", FALSE },
+		{ TEST_HEADER "x\ty\t\t1\t2\t11\t1\na\tb\t\t1\t2\t11\n",
+		  "a=b - 1 2 11|", FALSE },
+		{ TEST_HEADER "x\ty\t0123\t1\t2\t11\na\tb\t\t1\t2\t11\n",
+		  "a=b - 1 2 11|", FALSE },
+		{ TEST_HEADER "x\ty\t" TEST_GUID "0\t1\t2\t11\n"
+		  "a\tb\t\t1\t2\t11\n", "a=b - 1 2 11|", FALSE },
+		{ TEST_HEADER "x\ty\t\t\t2\t1\na\tb\t\t1\t2\t11\n",
+		  "a=b - 1 2 11|", FALSE },
+		{ TEST_HEADER "x\ty\t\t-1\t2\t1\na\tb\t\t1\t2\t11\n",
+		  "a=b - 1 2 11|", FALSE },
+		{ TEST_HEADER "x\ty\t\t1\t4294967296\t1\na\tb\t\t1\t2\t11\n",
+		  "a=b - 1 2 11|", FALSE },
+		{ TEST_HEADER_COMPLETE "x\ty\t\t1\t2x\t1\na\tb\t\t1\t2\t11\n",
+		  "a=b - 1 2 11|", TRUE },
+		{ TEST_HEADER "a\tb\t\t1\t2\t\n", "a=b - 1 2 ?|", FALSE },
+		{ TEST_HEADER "a\tb\t\t1\t2\t1\n", "a=b - 1 2 ?|", FALSE },
+		{ TEST_HEADER "a\tb\t\t1\t2\t01\n", "a=b - 1 2 01|", FALSE },
+		{ TEST_HEADER "a\tb\t\t1\t2\t10\n", "a=b - 1 2 10|", FALSE },
 	};
 	bool complete;
 
@@ -254,6 +263,56 @@ static void test_migration_folders_errors(void)
 	test_end();
 }
 
+static void test_migration_folders_subscription(void)
+{
+	static const struct {
+		/* at the end of the last run, there and here; or "?" */
+		const char *before;
+		bool there, here, own;
+		bool takes;
+	} tests[] = {
+		/* new */
+		{ "?", TRUE, FALSE, FALSE, TRUE },
+		{ "?", TRUE, TRUE, FALSE, TRUE },
+		{ "?", FALSE, FALSE, FALSE, FALSE },
+		{ "?", FALSE, TRUE, FALSE, FALSE },
+		{ "?", TRUE, FALSE, TRUE, FALSE },
+		{ "?", FALSE, TRUE, TRUE, FALSE },
+		/* nothing has changed */
+		{ "00", FALSE, FALSE, FALSE, FALSE },
+		{ "01", FALSE, TRUE, FALSE, FALSE },
+		{ "10", TRUE, FALSE, FALSE, FALSE },
+		{ "11", TRUE, TRUE, FALSE, FALSE },
+		/* changed there */
+		{ "00", TRUE, FALSE, FALSE, TRUE },
+		{ "01", TRUE, TRUE, FALSE, TRUE },
+		{ "10", FALSE, FALSE, FALSE, TRUE },
+		{ "11", FALSE, TRUE, FALSE, TRUE },
+		/* changed here */
+		{ "00", FALSE, TRUE, FALSE, FALSE },
+		{ "11", TRUE, FALSE, FALSE, FALSE },
+		/* on both sides */
+		{ "00", TRUE, TRUE, FALSE, FALSE },
+		{ "01", TRUE, FALSE, FALSE, FALSE },
+		{ "10", FALSE, TRUE, FALSE, FALSE },
+		{ "11", FALSE, FALSE, FALSE, FALSE },
+	};
+
+	test_begin("migration folders: subscription");
+	for (unsigned int i = 0; i < N_ELEMENTS(tests); i++) {
+		const struct migration_folder folder = {
+			.subscription_known = *tests[i].before != '?',
+			.subscribed = tests[i].before[0] == '1',
+			.subscribed_here = tests[i].before[1] == '1',
+		};
+
+		test_assert_idx(migration_folder_takes_subscription(
+					&folder, tests[i].there, tests[i].here,
+					tests[i].own) == tests[i].takes, i);
+	}
+	test_end();
+}
+
 int main(void)
 {
 	static void (*const test_functions[])(void) = {
@@ -262,6 +321,7 @@ int main(void)
 		test_migration_folders_lines,
 		test_migration_folders_missing,
 		test_migration_folders_errors,
+		test_migration_folders_subscription,
 		NULL
 	};
 

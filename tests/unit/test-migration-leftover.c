@@ -67,6 +67,46 @@ static void test_migration_leftover_maildir(void)
 	test_end();
 }
 
+static void test_migration_leftover_guid(void)
+{
+	/* 1500 = 0x5dc, 123 = 0x7b */
+	static const struct {
+		const char *guid;
+		bool leftover;
+	} tests[] = {
+		{ "01000000dc0500007b000000aabbccdd", TRUE },
+		{ "ffc99a3bdc0500007b00000000000000", TRUE },
+		/* the first and the last second */
+		{ "00000000e80300007b00000000000000", TRUE },
+		{ "00000000d00700007b00000000000000", TRUE },
+		/* the same process id at another time */
+		{ "00000000e70300007b00000000000000", FALSE },
+		{ "00000000d10700007b00000000000000", FALSE },
+		/* another process */
+		{ "00000000dc0500007c00000000000000", FALSE },
+		{ "00000000dc0500007b01000000000000", FALSE },
+		{ "00000000dc0500000000007b00000000", FALSE },
+		{ "00000000000000000000000000000000", FALSE },
+		/* Maildir */
+		{ "1500.M1P123.mx1", TRUE },
+		{ "1500.M1P12.mx1", FALSE },
+		{ "", FALSE },
+	};
+	ARRAY_TYPE(migration_journal_entry) killed;
+	unsigned int i;
+
+	test_begin("migration leftover: GUID");
+	test_killed(&killed);
+	for (i = 0; i < N_ELEMENTS(tests); i++) {
+		test_assert_idx(migration_leftover_is_guid(&killed,
+							   tests[i].guid) ==
+				tests[i].leftover, i);
+	}
+	array_clear(&killed);
+	test_assert(!migration_leftover_is_guid(&killed, tests[0].guid));
+	test_end();
+}
+
 static void test_migration_leftover_lock(void)
 {
 	static const struct {
@@ -182,6 +222,7 @@ int main(void)
 {
 	static void (*const test_functions[])(void) = {
 		test_migration_leftover_maildir,
+		test_migration_leftover_guid,
 		test_migration_leftover_lock,
 		test_migration_leftover_keywords,
 		test_migration_leftover_sdbox,
