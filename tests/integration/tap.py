@@ -88,11 +88,18 @@ class Tap(Listener):
         return [match.decode().upper() for sent in self.sent.values()
                 for match in COMMAND.findall(bytes(sent))]
 
+    def turns_away(self, number):
+        """Whether to close the connection at once; may hold it up first."""
+        if self._last is None or number <= self._last:
+            return False
+        if self._closing:
+            return True
+        self._released.wait()
+        return False
+
     def handle(self, sock, number):
-        if self._last is not None and number > self._last:
-            if self._closing:
-                return
-            self._released.wait()
+        if self.turns_away(number):
+            return
         left = self._stall_bytes if self._stalls() else None
         upstream = socket.create_connection(("127.0.0.1", self.upstream_port))
         self.track(upstream)
