@@ -53,8 +53,11 @@ static int follow_stays_deleted(struct migration_follow *follow,
 	struct migration_folder *folder = pair->folder;
 	int ret;
 
-	if (guid_128_is_empty(folder->guid) || !listed->has_status ||
-	    listed->uid_validity != folder->uid_validity)
+	if (guid_128_is_empty(folder->guid) || !listed->has_status)
+		return 0;
+	if (listed->messages == 0)
+		return 1;
+	if (listed->uid_validity != folder->uid_validity)
 		return 0;
 	if (listed->uid_next <= folder->last_uid + 1)
 		return 1;
