@@ -131,30 +131,54 @@ mdbox_cut_all(struct mail_index *index, struct mail_index_view *view,
 	return ret;
 }
 
+/* Nobody else can write the map until it is committed. */
 static int
-mdbox_sync_map(struct mail_index *index, const char *dir,
-	       const struct mail_storage_settings *set, const char **error_r)
+mdbox_lock_map(struct mail_index *index, const char *dir,
+	       struct mail_index_sync_ctx **sync_ctx_r,
+	       struct mail_index_view **view_r,
+	       struct mail_index_transaction **trans_r, const char **error_r)
 {
-	struct mail_index_sync_ctx *sync_ctx;
 	struct mail_index_sync_rec sync_rec;
-	struct mail_index_transaction *trans;
-	struct mail_index_view *view;
-	int ret;
 
-	/* nobody else can write the map until it is committed */
-	if (mail_index_sync_begin(index, &sync_ctx, &view, &trans,
+	if (mail_index_sync_begin(index, sync_ctx_r, view_r, trans_r,
 				  MAIL_INDEX_SYNC_FLAG_UPDATE_TAIL_OFFSET) <
 	    0) {
 		*error_r = t_strdup_printf("Cannot lock the map of %s: %s", dir,
 					   mail_index_get_error_message(index));
 		return -1;
 	}
-	while (mail_index_sync_next(sync_ctx, &sync_rec))
+	while (mail_index_sync_next(*sync_ctx_r, &sync_rec))
 		;
-	ret = mdbox_cut_all(index, view, dir, set, error_r);
-	if (mail_index_sync_commit(&sync_ctx) < 0 && ret == 0) {
+	return 0;
+}
+
+static int
+mdbox_commit_map(struct mail_index *index, const char *dir,
+		 struct mail_index_sync_ctx **sync_ctx, const char **error_r)
+{
+	if (mail_index_sync_commit(sync_ctx) < 0) {
 		*error_r = t_strdup_printf("Cannot sync the map of %s: %s", dir,
 					   mail_index_get_error_message(index));
+		return -1;
+	}
+	return 0;
+}
+
+static int
+mdbox_sync_map(struct mail_index *index, const char *dir,
+	       const struct mail_storage_settings *set, const char **error_r)
+{
+	struct mail_index_sync_ctx *sync_ctx;
+	struct mail_index_transaction *trans;
+	struct mail_index_view *view;
+	const char *error;
+	int ret;
+
+	if (mdbox_lock_map(index, dir, &sync_ctx, &view, &trans, error_r) < 0)
+		return -1;
+	ret = mdbox_cut_all(index, view, dir, set, error_r);
+	if (mdbox_commit_map(index, dir, &sync_ctx, &error) < 0 && ret == 0) {
+		*error_r = error;
 		ret = -1;
 	}
 	return ret;
@@ -220,7 +244,6 @@ static int mdbox_mend_references(struct mail_index *index,
 				 const char *dir, const char **error_r)
 {
 	struct mail_index_sync_ctx *sync_ctx;
-	struct mail_index_sync_rec sync_rec;
 	struct mail_index_transaction *trans;
 	struct mail_index_view *view;
 	struct hash_iterate_context *iter;
@@ -229,15 +252,8 @@ static int mdbox_mend_references(struct mail_index *index,
 	uint32_t seq, ext_id;
 	uint16_t count;
 
-	if (mail_index_sync_begin(index, &sync_ctx, &view, &trans,
-				  MAIL_INDEX_SYNC_FLAG_UPDATE_TAIL_OFFSET) <
-	    0) {
-		*error_r = t_strdup_printf("Cannot lock the map of %s: %s", dir,
-					   mail_index_get_error_message(index));
+	if (mdbox_lock_map(index, dir, &sync_ctx, &view, &trans, error_r) < 0)
 		return -1;
-	}
-	while (mail_index_sync_next(sync_ctx, &sync_rec))
-		;
 	ext_id = mail_index_ext_register(index, MDBOX_REFERENCES_EXTENSION, 0,
 					 sizeof(uint16_t), sizeof(uint16_t));
 	iter = hash_table_iterate_init(references);
@@ -253,12 +269,7 @@ static int mdbox_mend_references(struct mail_index *index,
 		mail_index_update_ext(trans, seq, ext_id, &count, NULL);
 	}
 	hash_table_iterate_deinit(&iter);
-	if (mail_index_sync_commit(&sync_ctx) < 0) {
-		*error_r = t_strdup_printf("Cannot sync the map of %s: %s", dir,
-					   mail_index_get_error_message(index));
-		return -1;
-	}
-	return 0;
+	return mdbox_commit_map(index, dir, &sync_ctx, error_r);
 }
 
 int migration_repair_mdbox(struct mailbox_list *list, const char **error_r)
