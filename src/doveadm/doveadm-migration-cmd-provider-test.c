@@ -13,6 +13,7 @@
 #include "migration-settings.h"
 #include "doveadm-migration-cmd.h"
 #include "doveadm-migration-contact.h"
+#include "doveadm-migration-probe.h"
 
 #include <unistd.h>
 
@@ -237,6 +238,10 @@ static void provider_test_run(struct provider_test_context *ctx)
 	}
 	doveadm_migration_contact(&contact_set, provider_test_row, ctx,
 				  &result);
+	if (!result.interrupted) {
+		doveadm_migration_probe_show(&ctx->cmd, ctx->provider,
+					     provider_test_row, ctx);
+	}
 	if (result.interrupted) {
 		doveadm_exit_code = EX_TEMPFAIL;
 	} else if (result.verdict != MIGRATION_VERDICT_OK) {

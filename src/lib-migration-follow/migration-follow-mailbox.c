@@ -62,7 +62,10 @@ mailbox_untagged(const struct imapc_untagged_reply *reply, void *context)
 		box->has_uid_next = str_to_uint32(reply->resp_text_value,
 						  &box->uid_next) == 0 &&
 				    box->uid_next > 0;
-	} else if (strcasecmp(key, "HIGHESTMODSEQ") == 0) {
+	} else if (strcasecmp(key, "HIGHESTMODSEQ") == 0 &&
+		   migration_remote_has(box->follow->set->remote,
+					"CONDSTORE")) {
+		/* Yahoo tells it without CONDSTORE, see following.md */
 		if (str_to_uint64(reply->resp_text_value,
 				  &box->highest_modseq) < 0)
 			box->highest_modseq = 0;

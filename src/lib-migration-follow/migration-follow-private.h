@@ -136,6 +136,15 @@ follow_pairs_name(struct migration_follow *follow, const char *remote_name);
    entry. */
 void follow_pairs_init(struct migration_follow *follow);
 
+/* --- migration-follow-tell.c --- */
+
+/* What the provider's server is like. */
+void follow_tell_probe(struct migration_follow *follow);
+/* Notes folders that are not the user's own. */
+void follow_tell_foreign(struct migration_follow *follow);
+/* Notes folders that show messages of others once more. */
+void follow_tell_views(struct migration_follow *follow);
+
 /* --- migration-follow-gone.c --- */
 
 /* Folders that the provider has renamed or deleted. To be called before the

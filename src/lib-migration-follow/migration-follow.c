@@ -298,6 +298,8 @@ static int follow_account(struct migration_follow *follow, const char **error_r)
 		*error_r = "The provider lists no folders";
 		return -1;
 	}
+	if (migration_remote_is_unknown(set->remote))
+		follow_tell_probe(follow);
 	if (follow_gone(follow) < 0) {
 		*error_r = migration_remote_get_failure(set->remote)->error;
 		return -1;
@@ -309,6 +311,8 @@ static int follow_account(struct migration_follow *follow, const char **error_r)
 		follow->local_error = p_strdup(follow->pool, error);
 		return 0;
 	}
+	follow_tell_foreign(follow);
+	follow_tell_views(follow);
 	follow_estimate(follow);
 	ret = follow_pairs(follow);
 	if (ret < 0)
@@ -319,6 +323,10 @@ static int follow_account(struct migration_follow *follow, const char **error_r)
 	if (migration_folders_write(set->dir, &follow->folders,
 				    follow->complete, &error) < 0)
 		follow->local_error = p_strdup(follow->pool, error);
+	if (ret == 0 && migration_remote_is_unknown(set->remote)) {
+		migration_remote_ask_name(set->remote);
+		follow_tell_probe(follow);
+	}
 	return ret;
 }
 

@@ -9,6 +9,7 @@
    A folder or message that cannot be brought is noted, and the rest goes on. */
 
 struct mail_namespace;
+struct migration_provider_probe;
 struct migration_remote;
 
 struct migration_follow_callbacks {
@@ -25,6 +26,11 @@ struct migration_follow_callbacks {
 	   0 = the mailbox itself. */
 	void (*note)(void *context, const char *mailbox, uint32_t uid,
 		     const char *text);
+	/* What the server is like, if it is not as it was known to be: as soon
+	   as it is known, and once more with the server's name, which is asked
+	   for last. */
+	void (*probed)(void *context,
+		       const struct migration_provider_probe *probe);
 	/* Nobody waits for this run any longer. */
 	bool (*is_stopped)(void *context);
 	/* Was a message with this GUID saved by a run that was killed? Only

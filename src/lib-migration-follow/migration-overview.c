@@ -26,8 +26,10 @@ struct overview_context {
 	/* name -> index into folders + 1 */
 	HASH_TABLE(const char *, void *) names;
 	const char *personal;
-	/* of namespaces that are not the user's own */
-	ARRAY_TYPE(const_string) others;
+	/* prefixes of namespaces that are not the user's own */
+	ARRAY_TYPE(const_string) others[MIGRATION_OVERVIEW_NOBODY];
+	/* whose folders are those without any of the prefixes */
+	enum migration_overview_owner unprefixed;
 	bool has_namespace;
 	bool refused;
 	const char *error;
@@ -93,7 +95,9 @@ static void overview_list(struct overview_context *ctx,
 		return;
 	folder->sep = sep == NULL ? '\0' : *sep;
 	folder->noselect = noselect;
-	folder->use = use;
+	if ((migration_remote_get_features(ctx->remote)->set &
+	     MIGRATION_FEATURE_NO_SPECIAL_USE) == 0)
+		folder->use = use;
 }
 
 static bool overview_get_uint32(const struct imap_arg *list, const char *name,
@@ -149,8 +153,10 @@ overview_namespace(struct overview_context *ctx, const struct imap_arg *args)
 				continue;
 			prefix = p_strdup(ctx->pool, prefix);
 			if (i > 0 && *prefix != '\0') {
-				array_push_back(&ctx->others, &prefix);
-			} else if (i == 0 && first) {
+				array_push_back(&ctx->others[i - 1], &prefix);
+			} else if (i > 0) {
+				ctx->unprefixed = i - 1;
+			} else if (first) {
 				ctx->personal = prefix;
 				ctx->has_namespace = TRUE;
 			}
@@ -249,19 +255,12 @@ static char overview_sep(const struct overview_context *ctx)
 	return '\0';
 }
 
-static const char *
-overview_prefix(struct overview_context *ctx, const char *list_prefix, char sep)
+/* By what the server says, or by its folders. */
+static const char *overview_find_prefix(struct overview_context *ctx, char sep)
 {
 	const struct migration_overview_folder *folder;
 	ARRAY_TYPE(const_string) names;
-	size_t len = strlen(list_prefix);
 
-	if (len > 0) {
-		/* with or without the separator */
-		if (sep == '\0' || list_prefix[len - 1] == sep)
-			return p_strdup(ctx->pool, list_prefix);
-		return p_strdup_printf(ctx->pool, "%s%c", list_prefix, sep);
-	}
 	if (ctx->has_namespace)
 		return ctx->personal;
 	t_array_init(&names, array_count(&ctx->folders) + 1);
@@ -273,18 +272,70 @@ overview_prefix(struct overview_context *ctx, const char *list_prefix, char sep)
 	return p_strdup_printf(ctx->pool, "INBOX%c", sep);
 }
 
-static bool overview_is_foreign(const struct overview_context *ctx,
-				const struct migration_overview_folder *folder,
-				const char *own_prefix)
+/* The setting, with or without the separator at its end. */
+static const char *overview_set_prefix(struct overview_context *ctx,
+				       const char *list_prefix, char sep)
+{
+	size_t len = strlen(list_prefix);
+
+	if (sep == '\0' || list_prefix[len - 1] == sep)
+		return p_strdup(ctx->pool, list_prefix);
+	return p_strdup_printf(ctx->pool, "%s%c", list_prefix, sep);
+}
+
+/* By the prefixes of namespaces; the longest decides. */
+static bool overview_is_others(const struct overview_context *ctx,
+			       const struct migration_overview_folder *folder,
+			       const char *own_prefix,
+			       enum migration_overview_owner *owner_r)
 {
 	const char *prefix;
 
-	array_foreach_elem(&ctx->others, prefix) {
-		if (str_begins(folder->name, prefix) &&
-		    strlen(prefix) >= strlen(own_prefix))
-			return TRUE;
+	for (*owner_r = 0; *owner_r < N_ELEMENTS(ctx->others); (*owner_r)++) {
+		array_foreach_elem(&ctx->others[*owner_r], prefix) {
+			if (str_begins(folder->name, prefix) &&
+			    (strlen(prefix) >= strlen(own_prefix) ||
+			     !str_begins(folder->name, own_prefix)))
+				return TRUE;
+		}
 	}
 	return FALSE;
+}
+
+static bool
+overview_is_below_prefix(const struct migration_overview_folder *folder,
+			 const struct migration_overview *overview)
+{
+	const struct migration_folder_names names = {
+		.prefix = overview->prefix,
+		.remote_sep = overview->sep,
+		.local_sep = '/',
+		.storage_sep = '/',
+	};
+
+	return migration_folder_name(&names, folder->name) != NULL;
+}
+
+static void overview_add(struct overview_context *ctx,
+			 const struct migration_overview_folder *folder,
+			 struct migration_overview *overview)
+{
+	struct migration_overview_foreign *foreign;
+	enum migration_overview_owner owner;
+
+	if (!overview_is_others(ctx, folder, overview->prefix, &owner)) {
+		/* one that is not below the prefix may have been, with another
+		   list_prefix */
+		array_push_back(&overview->folders, folder);
+		if (overview_is_below_prefix(folder, overview))
+			return;
+		owner = ctx->unprefixed;
+	}
+	if (folder->noselect)
+		return;
+	foreign = &overview->foreign[owner];
+	if (foreign->count++ == 0)
+		foreign->first = folder->name;
 }
 
 static void
@@ -295,19 +346,20 @@ overview_finish(struct overview_context *ctx, const char *list_prefix,
 	bool inbox;
 	int pass;
 
+	i_zero(overview_r);
 	overview_r->sep = overview_sep(ctx);
-	overview_r->prefix = overview_prefix(ctx, list_prefix, overview_r->sep);
+	overview_r->found_prefix = overview_find_prefix(ctx, overview_r->sep);
+	overview_r->prefix =
+		*list_prefix == '\0' ?
+			overview_r->found_prefix :
+			overview_set_prefix(ctx, list_prefix, overview_r->sep);
 	p_array_init(&overview_r->folders, ctx->pool,
 		     array_count(&ctx->folders) + 1);
 	for (pass = 0; pass < 2; pass++) {
 		array_foreach(&ctx->folders, folder) {
 			inbox = strcasecmp(folder->name, "INBOX") == 0;
-			if (inbox != (pass == 0))
-				continue;
-			if (!inbox && overview_is_foreign(ctx, folder,
-							  overview_r->prefix))
-				continue;
-			array_push_back(&overview_r->folders, folder);
+			if (inbox == (pass == 0))
+				overview_add(ctx, folder, overview_r);
 		}
 	}
 }
@@ -318,6 +370,7 @@ int migration_overview_read(struct migration_remote *remote, pool_t pool,
 			    const char **error_r)
 {
 	struct overview_context ctx;
+	unsigned int i;
 	int ret;
 
 	i_zero(&ctx);
@@ -325,7 +378,9 @@ int migration_overview_read(struct migration_remote *remote, pool_t pool,
 	ctx.remote = remote;
 	ctx.personal = "";
 	p_array_init(&ctx.folders, pool, 32);
-	p_array_init(&ctx.others, pool, 2);
+	for (i = 0; i < N_ELEMENTS(ctx.others); i++)
+		p_array_init(&ctx.others[i], pool, 2);
+	ctx.unprefixed = MIGRATION_OVERVIEW_NOBODY;
 	hash_table_create(&ctx.names, default_pool, 0, str_hash, strcmp);
 	migration_remote_set_untagged(remote, overview_untagged, &ctx);
 	ret = overview_ask(&ctx, error_r);

@@ -25,11 +25,29 @@ struct migration_overview_folder {
 };
 ARRAY_DEFINE_TYPE(migration_overview_folder, struct migration_overview_folder);
 
+enum migration_overview_owner {
+	MIGRATION_OVERVIEW_OTHER_USERS = 0,
+	MIGRATION_OVERVIEW_SHARED,
+	/* Above the prefix: not the user's own, whosever they are */
+	MIGRATION_OVERVIEW_NOBODY,
+	MIGRATION_OVERVIEW_OWNERS
+};
+
+/* Folders that are not the user's own, and could be opened. */
+struct migration_overview_foreign {
+	/* Name of the first of them, as the provider gives it */
+	const char *first;
+	unsigned int count;
+};
+
 struct migration_overview {
-	/* INBOX first; all others are below the prefix. */
+	/* INBOX first. Not those below the prefixes of others. */
 	ARRAY_TYPE(migration_overview_folder) folders;
 	const char *prefix;
 	char sep;
+	/* Without the setting */
+	const char *found_prefix;
+	struct migration_overview_foreign foreign[MIGRATION_OVERVIEW_OWNERS];
 };
 
 /* list_prefix is the setting; empty = find out. Everything is allocated from

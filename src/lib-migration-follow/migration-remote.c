@@ -11,6 +11,7 @@
 #include "mail-user.h"
 #include "migration-backoff.h"
 #include "migration-config.h"
+#include "migration-provider-probe.h"
 #include "migration-secret.h"
 #include "migration-settings.h"
 #include "migration-remote.h"
@@ -20,6 +21,10 @@
 #define REMOTE_COMMAND_TIMEOUT_MSECS (5 * 60 * 1000)
 /* Literals of message bodies go to files and are not part of this. */
 #define REMOTE_MAX_LINE_BYTES (64 * 1024 * 1024)
+/* Some want to know it, see always-id. */
+#define REMOTE_ID \
+	"ID (\"name\" \"" MIGRATION_NAME "\" \"version\" \"" MIGRATION_VERSION \
+	"\")"
 
 struct migration_remote {
 	pool_t pool;
@@ -28,7 +33,13 @@ struct migration_remote {
 	/* of whoever waits */
 	struct ioloop *ioloop;
 	struct migration_remote_failure failure;
+	/* of the setting */
+	enum migration_feature set;
+	const char *known_capabilities;
 	const char *const *capabilities;
+	struct migration_features features;
+	/* by ID */
+	const char *name, *version;
 
 	migration_remote_untagged_t *untagged_callback;
 	void *untagged_context;
@@ -115,6 +126,27 @@ static void remote_capability(struct migration_remote *remote,
 		remote->pool, imap_args_to_str(reply->args), " ");
 }
 
+/* NIL or (field value ...) */
+static void remote_id(struct migration_remote *remote,
+		      const struct imapc_untagged_reply *reply)
+{
+	const struct imap_arg *list;
+	const char *field, *value;
+
+	if (!imap_arg_get_list(&reply->args[0], &list))
+		return;
+	for (; !IMAP_ARG_IS_EOL(&list[0]) && !IMAP_ARG_IS_EOL(&list[1]);
+	     list += 2) {
+		if (!imap_arg_get_astring(&list[0], &field) ||
+		    !imap_arg_get_astring(&list[1], &value))
+			continue;
+		if (strcasecmp(field, "name") == 0)
+			remote->name = p_strdup(remote->pool, value);
+		else if (strcasecmp(field, "version") == 0)
+			remote->version = p_strdup(remote->pool, value);
+	}
+}
+
 /* Callbacks use the mail storage here, and what that leaves behind in an ioloop
    must outlive the client's own, which is gone after each wait. */
 static void
@@ -125,6 +157,8 @@ remote_untagged(const struct imapc_untagged_reply *reply, void *context)
 
 	if (strcasecmp(reply->name, "CAPABILITY") == 0)
 		remote_capability(remote, reply);
+	else if (strcasecmp(reply->name, "ID") == 0)
+		remote_id(remote, reply);
 	if (remote->untagged_callback != NULL && !remote->lost) {
 		io_loop_set_current(remote->ioloop);
 		remote->untagged_callback(reply, remote->untagged_context);
@@ -182,6 +216,7 @@ migration_remote_init(const struct migration_remote_settings *set,
 		      struct mail_user *user)
 {
 	struct migration_remote *remote;
+	const char *error;
 	pool_t pool;
 
 	pool = pool_alloconly_create("migration remote", 1024 * 4);
@@ -189,6 +224,11 @@ migration_remote_init(const struct migration_remote_settings *set,
 	remote->pool = pool;
 	remote->ioloop = current_ioloop;
 	remote->failure.verdict = MIGRATION_VERDICT_TEMPORARY;
+	remote->name = remote->version = "";
+	remote->known_capabilities = p_strdup(pool, set->known_capabilities);
+	if (migration_features_parse(set->provider->features, &remote->set,
+				     &error) < 0)
+		i_unreached(); /* the settings were checked */
 	remote_init_client(remote, set, user);
 	return remote;
 }
@@ -219,8 +259,16 @@ int migration_remote_connect(struct migration_remote *remote)
 		return -1;
 	}
 	/* what it has said before the login may be less */
-	return migration_remote_command(remote, &error, "CAPABILITY") < 0 ? -1 :
-									    0;
+	if (migration_remote_command(remote, &error, "CAPABILITY") < 0)
+		return -1;
+	if (remote->capabilities == NULL)
+		remote->capabilities = p_new(remote->pool, const char *, 1);
+	migration_features_get(remote->pool, remote->set, remote->capabilities,
+			       &remote->features);
+	if ((remote->set & MIGRATION_FEATURE_ALWAYS_ID) != 0 &&
+	    migration_remote_has(remote, "ID"))
+		migration_remote_send(remote, NULL, NULL, REMOTE_ID);
+	return 0;
 }
 
 void migration_remote_abort(struct migration_remote *remote)
@@ -237,8 +285,38 @@ migration_remote_get_failure(const struct migration_remote *remote)
 bool migration_remote_has(const struct migration_remote *remote,
 			  const char *capability)
 {
-	return remote->capabilities != NULL &&
-	       str_array_icase_find(remote->capabilities, capability);
+	return migration_features_has(&remote->features, capability);
+}
+
+const struct migration_features *
+migration_remote_get_features(const struct migration_remote *remote)
+{
+	return &remote->features;
+}
+
+bool migration_remote_is_unknown(const struct migration_remote *remote)
+{
+	return remote->known_capabilities != NULL &&
+	       strcmp(remote->known_capabilities,
+		      migration_features_known(remote->capabilities)) != 0;
+}
+
+void migration_remote_ask_name(struct migration_remote *remote)
+{
+	const char *error;
+
+	if (*remote->name == '\0' && migration_remote_has(remote, "ID"))
+		(void)migration_remote_command(remote, &error, REMOTE_ID);
+}
+
+void migration_remote_get_probe(const struct migration_remote *remote,
+				struct migration_provider_probe *probe_r)
+{
+	i_zero(probe_r);
+	probe_r->name = remote->name;
+	probe_r->version = remote->version;
+	probe_r->capabilities = migration_features_known(remote->capabilities);
+	probe_r->prefix = probe_r->sep = "";
 }
 
 void migration_remote_set_untagged(struct migration_remote *remote,

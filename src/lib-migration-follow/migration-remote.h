@@ -9,12 +9,14 @@
    lost: every further call fails at once, and migration_remote_get_failure()
    says why. imapc itself logs what happened to the connection. */
 
+#include "migration-features.h"
 #include "migration-verdict.h"
 
 struct imapc_command_reply;
 struct imapc_untagged_reply;
 struct imap_arg;
 struct mail_user;
+struct migration_provider_probe;
 struct migration_provider_settings;
 struct migration_secret;
 struct migration_remote;
@@ -25,6 +27,9 @@ struct migration_remote_settings {
 	/* "PLAIN" or "LOGIN" */
 	const char *mechanism;
 	const struct migration_secret *password;
+	/* What is known to be offered, as migration_features_known() says it;
+	   "" = nothing is known, NULL = nobody wants to know. */
+	const char *known_capabilities;
 };
 
 struct migration_remote_failure {
@@ -64,9 +69,22 @@ void migration_remote_abort(struct migration_remote *remote);
 const struct migration_remote_failure *
 migration_remote_get_failure(const struct migration_remote *remote);
 
-/* "CONDSTORE": whether the server has said that it has it. */
+/* "CONDSTORE": whether the server has said that it has it, and it is to be
+   used. */
 bool migration_remote_has(const struct migration_remote *remote,
 			  const char *capability);
+const struct migration_features *
+migration_remote_get_features(const struct migration_remote *remote);
+
+/* TRUE if the server is not as it was known to be: somebody wants to be told
+   what it is like. */
+bool migration_remote_is_unknown(const struct migration_remote *remote);
+/* Asks the server for its name. Some answer BAD, although they offer ID, which
+   ends the connection: to be called when nothing else is left to be done. */
+void migration_remote_ask_name(struct migration_remote *remote);
+/* What it has said of itself so far: name, version, capabilities. */
+void migration_remote_get_probe(const struct migration_remote *remote,
+				struct migration_provider_probe *probe_r);
 
 /* All untagged answers from now on go there; NULL = nobody wants them. */
 void migration_remote_set_untagged(struct migration_remote *remote,

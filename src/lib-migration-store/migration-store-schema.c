@@ -166,9 +166,23 @@ static const char *const schema_step_6[] = {
 	NULL
 };
 
+/* What the provider's server is like. */
+static const char *const schema_step_7[] = {
+	"CREATE TABLE migration_probe ("
+	" provider VARCHAR(255) NOT NULL PRIMARY KEY,"
+	" name VARCHAR(255) NOT NULL,"
+	" version VARCHAR(255) NOT NULL,"
+	" capabilities VARCHAR(255) NOT NULL,"
+	" prefix VARCHAR(255) NOT NULL,"
+	" sep VARCHAR(255) NOT NULL,"
+	" probed BIGINT NOT NULL)",
+
+	NULL
+};
+
 static const char *const *const schema_steps[] = {
-	schema_step_1, schema_step_2, schema_step_3,
-	schema_step_4, schema_step_5, schema_step_6,
+	schema_step_1, schema_step_2, schema_step_3, schema_step_4,
+	schema_step_5, schema_step_6, schema_step_7,
 };
 
 struct store_open {

@@ -15,6 +15,7 @@
 
 #include "migration-mailbox.h"
 #include "migration-note.h"
+#include "migration-provider-probe.h"
 #include "migration-record.h"
 
 struct migration_store;
@@ -224,6 +225,23 @@ void migration_store_list_notes(struct migration_store *store,
 				const char *username,
 				migration_store_note_callback_t *callback,
 				void *context);
+
+/* What is known about the provider's server: ret 1; 0 = nothing, and probe is
+   NULL. */
+typedef void
+migration_store_probe_callback_t(int ret,
+				 const struct migration_provider_probe *probe,
+				 const char *error, void *context);
+void migration_store_get_probe(struct migration_store *store,
+			       const char *provider,
+			       migration_store_probe_callback_t *callback,
+			       void *context);
+/* ret is 1, or -1 also if another node writes it at this moment. */
+void migration_store_set_probe(struct migration_store *store,
+			       const char *provider,
+			       const struct migration_provider_probe *probe,
+			       migration_store_callback_t *callback,
+			       void *context);
 
 /* All records of the provider (NULL = all) in order of the user name. */
 void migration_store_list(struct migration_store *store, const char *provider,

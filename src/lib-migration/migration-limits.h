@@ -51,6 +51,8 @@
 /* Notes of one sync that are kept; further ones are counted. */
 #define MIGRATION_MAX_NOTES 1000
 #define MIGRATION_MAX_NOTE_BYTES 500
+/* What a provider's server says about itself, each value. */
+#define MIGRATION_MAX_PROBE_BYTES 200
 /* The queue looks for due jobs at least this often even if nobody wakes it:
    leases of nodes that died and jobs added by other nodes. */
 #define MIGRATION_QUEUE_POLL_MSECS (10 * 1000)

@@ -63,7 +63,9 @@
 
 /* --- the queue hands a worker its one job --- */
 
-/* SYNC <username> <provider> <remote user> <mechanism> <box> */
+/* SYNC <username> <provider> <remote user> <mechanism> <box> <capabilities>
+   capabilities: those of the provider's server, as far as the queue knows; the
+   worker sends PROBE if they are others. "" = it is to do so in any case. */
 #define MIGRATION_VERB_SYNC "SYNC"
 
 /* --- a worker reports --- */
@@ -87,6 +89,11 @@
    What this sync could not bring, or did in another way; uid 0 = the mailbox
    itself. Any number of them before FINISHED. */
 #define MIGRATION_VERB_NOTE "NOTE"
+/* PROBE <name> <version> <capabilities> <prefix> <separator>
+   What the provider's server is like (migration-provider-probe.h): when the
+   worker has seen the folders, and once more with the name, which is asked for
+   last. */
+#define MIGRATION_VERB_PROBE "PROBE"
 /* FINISHED <outcome> <messages done> <messages total> <bytes done> <error>
             <retry after secs>
    retry after: what the provider asked for, 0 = nothing. */

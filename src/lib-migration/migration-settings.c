@@ -6,6 +6,7 @@
 #include "settings-parser.h"
 #include "migration-date.h"
 #include "migration-exclude.h"
+#include "migration-features.h"
 #include "migration-limits.h"
 #include "migration-provider.h"
 #include "migration-settings.h"
@@ -232,9 +233,7 @@ check_provider_not_yet(const struct migration_provider_settings *set,
 	return check_not_yet(where, "master_user", *set->master_user == '\0',
 			     error_r) &&
 	       check_not_yet(where, "master_password",
-			     *set->master_password == '\0', error_r) &&
-	       check_not_yet(where, "features", *set->features == '\0',
-			     error_r);
+			     *set->master_password == '\0', error_r);
 }
 
 static bool check_provider_names(const struct migration_provider_settings *set,
@@ -258,6 +257,19 @@ static bool check_provider_names(const struct migration_provider_settings *set,
 		return FALSE;
 	}
 	return TRUE;
+}
+
+static bool
+check_provider_features(const struct migration_provider_settings *set,
+			const char *where, const char **error_r)
+{
+	enum migration_feature features;
+	const char *error;
+
+	if (migration_features_parse(set->features, &features, &error) == 0)
+		return TRUE;
+	*error_r = t_strdup_printf("%sfeatures: %s", where, error);
+	return FALSE;
 }
 
 static bool check_finish_at(const struct migration_provider_settings *set,
@@ -305,6 +317,7 @@ migration_provider_settings_check(void *_set, pool_t pool ATTR_UNUSED,
 		return FALSE;
 	}
 	return check_provider_names(set, where, error_r) &&
+	       check_provider_features(set, where, error_r) &&
 	       check_finish_at(set, where, error_r) &&
 	       check_provider_not_yet(set, where, error_r);
 }

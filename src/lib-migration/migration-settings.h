@@ -32,6 +32,7 @@ struct migration_provider_settings {
 	const char *master_user;
 	const char *master_password;
 	const char *list_prefix;
+	/* As migration_features_parse() takes it */
 	const char *features;
 	const char *exclude;
 	/* Bytes, 0 = unlimited */

@@ -8,6 +8,7 @@
 #include "time-util.h"
 #include "migration-common.h"
 #include "migration-limits.h"
+#include "migration-provider-probe.h"
 #include "migration-sessions.h"
 #include "migration-store.h"
 #include "migration-job-notes.h"
@@ -36,6 +37,8 @@ struct migration_job {
 	struct timeout *to_renew, *to_finished, *to_hold;
 	struct migration_job_progress *progress;
 	struct migration_job_notes *notes;
+	/* what is known about the provider's server, NULL = nothing */
+	struct migration_provider_probe *probe;
 	/* when the worker of this moment began, and the how many-th it is */
 	struct timeval pull_started, hold_started;
 	unsigned int pulls, sessions_ended;
@@ -528,6 +531,31 @@ static void job_worker_note(const char *mailbox, uint32_t uid, const char *text,
 	migration_job_notes_add(job->notes, mailbox, uid, text, ioloop_time);
 }
 
+static void job_probe_written(int ret, const char *error, void *context)
+{
+	struct migration_job *job = context;
+
+	if (ret < 0) {
+		e_warning(job->event,
+			  "Cannot write what the provider's server is like: %s",
+			  error);
+	}
+	job_unref_store(job);
+}
+
+static void
+job_worker_probe(struct migration_provider_probe *probe, void *context)
+{
+	struct migration_job *job = context;
+
+	if (!migration_provider_probe_update(job->probe, probe, ioloop_time))
+		return;
+	job->probe = migration_provider_probe_dup(job->pool, probe);
+	job->store_calls++;
+	migration_store_set_probe(job->set.store, job->record->provider,
+				  job->probe, job_probe_written, job);
+}
+
 static void job_worker_finished(enum migration_outcome outcome, bool reported,
 				const char *error,
 				unsigned int retry_after_secs, void *context)
@@ -557,6 +585,7 @@ static const struct migration_worker_callbacks job_worker_callbacks = {
 	.mailbox = job_worker_mailbox,
 	.progress = job_worker_progress,
 	.note = job_worker_note,
+	.probe = job_worker_probe,
 	.finished = job_worker_finished,
 };
 
@@ -566,11 +595,32 @@ static void job_pull(struct migration_job *job)
 	job->pull_started = ioloop_timeval;
 	migration_job_progress_begin(job->progress);
 	migration_job_notes_begin(job->notes);
-	job->worker =
-		migration_worker_connection_start(job->set.worker_socket_path,
-						  job->record,
-						  &job_worker_callbacks, job,
-						  job->event);
+	job->worker = migration_worker_connection_start(
+		job->set.worker_socket_path, job->record,
+		migration_provider_probe_get_known(job->probe, ioloop_time),
+		&job_worker_callbacks, job, job->event);
+}
+
+static void
+job_probe_looked_up(int ret, const struct migration_provider_probe *probe,
+		    const char *error, void *context)
+{
+	struct migration_job *job = context;
+
+	if (ret < 0) {
+		e_warning(job->event,
+			  "Cannot read what the provider's server is like: %s",
+			  error);
+	}
+	/* else it was broken off, or the lease is lost */
+	if (!job->freed && job->to_renew != NULL) {
+		if (ret > 0) {
+			job->probe =
+				migration_provider_probe_dup(job->pool, probe);
+		}
+		job_pull(job);
+	}
+	job_unref_store(job);
 }
 
 static void job_leased(int ret, const char *error, void *context)
@@ -596,7 +646,9 @@ static void job_leased(int ret, const char *error, void *context)
 			"Sync started");
 		job->to_renew = timeout_add(JOB_LEASE_RENEW_MSECS,
 					    job_write_progress, job);
-		job_pull(job);
+		job->store_calls++;
+		migration_store_get_probe(job->set.store, job->record->provider,
+					  job_probe_looked_up, job);
 	}
 	job_unref_store(job);
 }

@@ -8,6 +8,7 @@
 #include "strescape.h"
 #include "migration-limits.h"
 #include "migration-protocol.h"
+#include "migration-provider-probe.h"
 #include "migration-worker-connection.h"
 
 struct migration_worker_connection {
@@ -111,6 +112,17 @@ static int worker_input_note(struct migration_worker_connection *conn,
 	return 1;
 }
 
+static int worker_input_probe(struct migration_worker_connection *conn,
+			      const char *const *args)
+{
+	struct migration_provider_probe probe;
+
+	if (migration_provider_probe_parse(args, &probe) < 0)
+		return -1;
+	conn->cb.probe(&probe, conn->context);
+	return 1;
+}
+
 static int worker_input_finished(struct migration_worker_connection *conn,
 				 const char *const *args)
 {
@@ -137,6 +149,8 @@ static int worker_input_args(struct connection *_conn, const char *const *args)
 		ret = worker_input_progress(conn, args + 1);
 	else if (strcmp(args[0], MIGRATION_VERB_NOTE) == 0)
 		ret = worker_input_note(conn, args + 1);
+	else if (strcmp(args[0], MIGRATION_VERB_PROBE) == 0)
+		ret = worker_input_probe(conn, args + 1);
 	else if (strcmp(args[0], MIGRATION_VERB_FINISHED) == 0)
 		ret = worker_input_finished(conn, args + 1);
 	if (ret < 0 && !conn->finished)
@@ -168,12 +182,17 @@ static void worker_connection_failed(struct migration_worker_connection *conn)
 struct migration_worker_connection *
 migration_worker_connection_start(const char *socket_path,
 				  const struct migration_record *record,
+				  const char *capabilities,
 				  const struct migration_worker_callbacks *cb,
 				  void *context, struct event *event_parent)
 {
-	const char *const args[] = { record->username,    record->provider,
-				     record->remote_user, record->mechanism,
-				     record->credential,  NULL };
+	const char *const args[] = { record->username,
+				     record->provider,
+				     record->remote_user,
+				     record->mechanism,
+				     record->credential,
+				     capabilities,
+				     NULL };
 	struct migration_worker_connection *conn;
 	string_t *str = t_str_new(1024);
 	unsigned int i;

@@ -7,6 +7,7 @@
 #include "migration-record.h"
 #include "migration-state.h"
 
+struct migration_provider_probe;
 struct migration_worker_connection;
 
 struct migration_worker_callbacks {
@@ -16,6 +17,8 @@ struct migration_worker_callbacks {
 	/* uid is the provider's, 0 = the mailbox itself */
 	void (*note)(const char *mailbox, uint32_t uid, const char *text,
 		     void *context);
+	/* The provider's server is like this; may be changed. */
+	void (*probe)(struct migration_provider_probe *probe, void *context);
 	/* Called exactly once; the connection is gone afterwards. A worker
 	   that died has MIGRATION_OUTCOME_TEMPORARY, and reported is FALSE.
 	   retry_after_secs is what the provider asked for, 0 = nothing. */
@@ -24,10 +27,12 @@ struct migration_worker_callbacks {
 			 void *context);
 };
 
-/* Connects and sends the job. Never calls back from inside. */
+/* Connects and sends the job, with the capabilities that the provider's server
+   is known to have. Never calls back from inside. */
 struct migration_worker_connection *
 migration_worker_connection_start(const char *socket_path,
 				  const struct migration_record *record,
+				  const char *capabilities,
 				  const struct migration_worker_callbacks *cb,
 				  void *context, struct event *event_parent);
 /* Closes it: the worker stops. No callback. */

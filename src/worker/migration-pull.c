@@ -193,6 +193,14 @@ static void pull_told_note(void *context, const char *mailbox, uint32_t uid,
 	migration_notes_add(run->set->notes, mailbox, uid, text);
 }
 
+static void
+pull_told_probe(void *context, const struct migration_provider_probe *probe)
+{
+	const struct migration_pull_settings *set = context;
+
+	set->probed(probe, set->context);
+}
+
 static bool pull_is_stopped(void *context)
 {
 	const struct pull_run *run = context;
@@ -213,6 +221,7 @@ static const struct migration_follow_callbacks pull_callbacks = {
 	.received = pull_told_received,
 	.saved = pull_told_saved,
 	.note = pull_told_note,
+	.probed = pull_told_probe,
 	.is_stopped = pull_is_stopped,
 	.is_leftover = pull_is_leftover,
 };

@@ -10,6 +10,7 @@
 
 struct mail_storage_service_ctx;
 struct migration_notes;
+struct migration_provider_probe;
 struct migration_remote_settings;
 struct migration_settings;
 
@@ -21,6 +22,10 @@ struct migration_pull_settings {
 	const struct migration_remote_settings *remote;
 	struct migration_progress *progress;
 	struct migration_notes *notes;
+	/* What the provider's server is like, see migration-follow.h */
+	void (*probed)(const struct migration_provider_probe *probe,
+		       void *context);
+	void *context;
 };
 
 /* Blocks until it is over. retry_after_secs_r is what the provider asked for,

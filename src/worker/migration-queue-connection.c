@@ -14,6 +14,7 @@
 #include "migration-notes.h"
 #include "migration-progress.h"
 #include "migration-protocol.h"
+#include "migration-provider-probe.h"
 #include "migration-pull.h"
 #include "migration-remote.h"
 #include "migration-secret.h"
@@ -34,7 +35,8 @@ struct queue_connection {
 
 	struct timeout *to_run;
 	struct migration_progress *progress;
-	char *username, *provider, *remote_user, *mechanism, *box;
+	char *username, *provider, *remote_user, *mechanism, *box,
+		*capabilities;
 };
 
 static struct connection_list *queue_connections = NULL;
@@ -51,6 +53,7 @@ static void queue_connection_destroy(struct connection *_conn)
 	i_free(conn->remote_user);
 	i_free(conn->mechanism);
 	i_free(conn->box);
+	i_free(conn->capabilities);
 	i_free(conn);
 	master_service_client_connection_destroyed(master_service);
 }
@@ -187,6 +190,18 @@ static void queue_progress(struct migration_progress *progress,
 	o_stream_uncork(conn->conn.output);
 }
 
+static void
+queue_probed(const struct migration_provider_probe *probe, void *context)
+{
+	struct queue_connection *conn = context;
+	string_t *str = t_str_new(256);
+
+	str_append(str, MIGRATION_VERB_PROBE);
+	migration_provider_probe_append(str, probe);
+	str_append_c(str, '\n');
+	o_stream_nsend(conn->conn.output, str_data(str), str_len(str));
+}
+
 static enum migration_outcome
 queue_unseal(struct queue_connection *conn, struct migration_secret **secret_r,
 	     const char **error_r)
@@ -231,6 +246,7 @@ queue_pull(struct queue_connection *conn, struct migration_progress *progress,
 	remote.remote_user = conn->remote_user;
 	remote.mechanism = conn->mechanism;
 	remote.password = secret;
+	remote.known_capabilities = conn->capabilities;
 
 	i_zero(&pull);
 	pull.storage = conn->storage;
@@ -239,6 +255,8 @@ queue_pull(struct queue_connection *conn, struct migration_progress *progress,
 	pull.set = conn->set;
 	pull.progress = progress;
 	pull.notes = notes;
+	pull.probed = queue_probed;
+	pull.context = conn;
 	outcome = migration_pull(&pull, retry_after_secs_r, error_r);
 	migration_secret_free(&secret);
 	return outcome;
@@ -286,7 +304,7 @@ static int queue_input_args(struct connection *_conn, const char *const *args)
 	struct queue_connection *conn =
 		container_of(_conn, struct queue_connection, conn);
 
-	if (str_array_length(args) != 6 || conn->username != NULL ||
+	if (str_array_length(args) != 7 || conn->username != NULL ||
 	    strcmp(args[0], MIGRATION_VERB_SYNC) != 0) {
 		e_error(_conn->event, "The queue sent an invalid line %s",
 			args[0]);
@@ -297,6 +315,7 @@ static int queue_input_args(struct connection *_conn, const char *const *args)
 	conn->remote_user = i_strdup(args[3]);
 	conn->mechanism = i_strdup(args[4]);
 	conn->box = i_strdup(args[5]);
+	conn->capabilities = i_strdup(args[6]);
 	/* not from here, where the output is corked */
 	conn->to_run = timeout_add_short(0, queue_run_job, conn);
 	return 1;

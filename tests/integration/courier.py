@@ -14,6 +14,8 @@ class Courier(Foreign):
 
     name = "courier"
     writable = ("etc/courier", "var/lib/courier")
+    # it has no ID
+    calls_itself = "unnamed"
     # what systemd-tmpfiles does elsewhere
     starter = """
 install -d -m 775 -g courier /run/courier

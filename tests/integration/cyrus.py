@@ -27,6 +27,7 @@ class Cyrus(Foreign):
 
     name = "cyrus"
     writable = ("etc", "var/lib/cyrus", "var/spool/cyrus")
+    calls_itself = "Cyrus IMAPD 3."
     starter = """
 for name in "" /proc /lock /socket; do
 	install -d -m 750 -o cyrus -g mail "/run/cyrus$name"

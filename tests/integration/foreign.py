@@ -64,6 +64,8 @@ class Foreign:
     starter = ""
     # What the names of folders begin with at this server, and the separator
     prefix, delimiter = "INBOX.", "."
+    # In its answer to ID
+    calls_itself = ""
 
     def __init__(self, folder):
         self.folder = Path(folder)

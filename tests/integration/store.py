@@ -1,9 +1,15 @@
 """A look into the plugin's database, as with the program sqlite3."""
 
+import re
 import sqlite3
 from pathlib import Path
 
 from polling import wait_until
+
+SCHEMA = Path(__file__).resolve().parent.parent.parent / \
+    "src/lib-migration-store/migration-store-schema.c"
+VERSION = max(map(int, re.findall(r"schema_step_(\d+)\[\]",
+                                  SCHEMA.read_text())))
 
 
 class Store:
@@ -39,13 +45,14 @@ class Store:
             database.close()
 
     def is_ready(self):
-        """TRUE once the queue has made the tables. Not looked at before the
+        """TRUE once the queue has made all the tables. Not looked at before the
         queue has the database open: a reader that is root would make the
         shared memory file with root as its owner for a moment."""
         if not self.path.with_name(self.path.name + "-shm").exists():
             return False
         try:
-            return self.rows("SELECT 1 AS one FROM migration_schema") != []
+            return self.rows("SELECT 1 AS one FROM migration_schema "
+                             "WHERE version = ?", VERSION) != []
         except sqlite3.OperationalError:
             return False
 

@@ -11,6 +11,9 @@ from target import plain_provider
 
 USER, PASSWORD = "anna@old.example", "at a foreign provider"
 LOCAL = {"migration_login": "local"}
+# Capabilities that a probe is about
+KNOWN = {"IMAP4rev1", "CONDSTORE", "ESEARCH", "ID", "LIST-EXTENDED",
+         "LIST-STATUS", "NAMESPACE", "SPECIAL-USE"}
 
 
 @pytest.fixture(scope="module", params=[Courier, Cyrus],
@@ -35,8 +38,10 @@ def assert_arrived(server, target, user):
                         target.snapshot(user, PASSWORD))
 
 
-@pytest.mark.parametrize("settings", [{}, {"list_prefix": "INBOX"}],
-                         ids=["found", "set"])
+@pytest.mark.parametrize("settings", [
+    {}, {"list_prefix": "INBOX"},
+    {"features": "no-condstore no-esearch no-list-status no-namespace "
+                 "no-special-use"}], ids=["found", "set", "by the folders"])
 def test_prefix_does_not_arrive(foreign, make_target, settings):
     """With and without list_prefix: "INBOX.Archive.2023" is "Archive/2023"."""
     target = make_target({"oldhost": plain_provider(
@@ -44,6 +49,52 @@ def test_prefix_does_not_arrive(foreign, make_target, settings):
     with Unchanged(foreign, USER):
         move(foreign, target, USER)
     assert_arrived(foreign, target, USER)
+
+
+def test_probe(foreign, make_target):
+    """What the first sync has found out about the server."""
+    target = make_target({"oldhost": plain_provider(
+        foreign.ports["imap"], "old.example")}, overrides=LOCAL)
+    move(foreign, target, USER)
+    with foreign.connect(USER) as client:
+        offered = client.capability()[1][0].decode().split()
+
+    def probe():
+        rows = {row["check"]: row["detail"] for row in target.doveadm_json(
+            "migration", "provider", "test", "oldhost")}
+        name = rows["server"].partition(", looked at ")[0]
+        return rows if name.startswith(foreign.calls_itself) else None
+
+    # the name comes last
+    rows = wait_until("the probe to be complete", probe)
+    assert set(rows["offers"].split()) == KNOWN.intersection(offered)
+    assert "NAMESPACE" in rows["offers"]
+    assert (rows["unused"], rows["quirks"]) == ("-", "-")
+    assert rows["prefix"] == "INBOX., separator ."
+
+
+@pytest.mark.parametrize("foreign", [Cyrus], indirect=True, ids=["cyrus"])
+def test_folders_of_others(foreign, make_target):
+    """They are not moved, and that is noted."""
+    user, other = "nils@old.example", "olga@old.example"
+    for name in (user, other):
+        foreign.add_user(name, PASSWORD)
+    with foreign.connect(other) as client:
+        client.create("INBOX.Team")
+        client.create("INBOX.Plans")
+        for folder in ("INBOX.Team", "INBOX.Plans"):
+            assert client.setacl(folder, user, "lrs")[0] == "OK"
+    with foreign.connect(user) as client:
+        client.create("INBOX.Own")
+        assert len(client.list("user.", "*")[1]) == 2
+    target = make_target({"oldhost": plain_provider(
+        foreign.ports["imap"], "old.example")}, overrides=LOCAL)
+    move(foreign, target, user)
+    assert sorted(target.snapshot(user, PASSWORD)) == ["INBOX", "Own"]
+    (note,) = target.doveadm_json("migration", "show", "-n", user)
+    assert note["mailbox"].startswith("user.olga.") and note["uid"] == 0
+    assert note["text"] == "Left out, and 1 more: other users"
+    assert target.store.job(user)["error"] == ""
 
 
 def uid_validity(server, user, folder):

@@ -162,4 +162,4 @@ def test_order_of_a_job(worker):
     sync(worker, finished())
     first, second = worker.jobs
     assert first[:5] == ["SYNC", USER, "oldhost", USER, "PLAIN"]
-    assert second == first and len(first) == 6
+    assert second == first and len(first) == 7

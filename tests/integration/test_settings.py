@@ -71,6 +71,10 @@ BAD_PROVIDERS = {
                               "pop3_host"),
     "POP3 port 0": (provider(pop3_port=0), "pop3_port"),
     "unknown POP3 TLS": (provider(pop3_ssl="imaps"), "pop3_ssl"),
+    "unknown feature": (provider(features="no-id gmail-migration"),
+                        "features"),
+    "feature of two kinds": (provider(features="no-id always-id"),
+                             "features"),
     "finish": (provider(finish_at="31.01.2030"), "finish_at"),
 }
 BAD_GLOBALS = {

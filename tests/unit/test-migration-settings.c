@@ -251,9 +251,11 @@ static const struct {
 	{ { BLOCK("p"), P"finish_at=31.01.2030" },
 	  "migration_provider p: finish_at: '31.01.2030' is not a date like "
 	  "2030-01-31, 2030-01-31 12:00 or 2030-01-31T12:00:00+01:00" },
+	{ { BLOCK("p"), P"features=no-id gmail-migration" },
+	  "migration_provider p: features: 'gmail-migration' is not one of "
+	  "no-condstore, no-esearch, no-id, no-list-status, no-namespace, "
+	  "no-special-use, always-id" },
 	/* not supported yet */
-	{ { BLOCK("p"), P"features=gmail-migration" },
-	  "migration_provider p: features"NOT_YET },
 	{ { BLOCK("p"), P"master_user=m" },
 	  "migration_provider p: master_user"NOT_YET },
 	{ { BLOCK("p"), P"master_password=m" },
