@@ -65,29 +65,59 @@ gone_is_own(struct mailbox *box, const struct migration_folder *folder)
 }
 
 /* A mailbox that becomes its own parent cannot do so at once: the parent is
-   there as a place in the hierarchy. */
-static int gone_rename_over(struct mailbox *box, struct mailbox *dest)
+   there as a place in the hierarchy. temp is its name meanwhile, and box may be
+   the same if a run was killed then. */
+static int gone_rename_over(struct mailbox *box, struct mailbox *temp,
+			    struct mailbox *dest)
 {
-	struct mailbox_list *list = box->list;
-	struct mailbox *temp;
-	int ret;
+	const bool moved = box == temp;
 
-	temp = mailbox_alloc(list,
-			     t_strdup_printf("%s-%s", dest->vname, my_pid), 0);
-	ret = mailbox_rename(box, temp);
-	if (ret == 0) {
-		(void)mailbox_list_delete_dir(list, dest->name);
+	if (!moved && mailbox_rename(box, temp) < 0)
+		return -1;
+	(void)mailbox_list_delete_dir(dest->list, dest->name);
+	mailbox_close(temp);
+	mailbox_close(dest);
+	if (mailbox_rename(temp, dest) == 0)
+		return 0;
+	if (!moved) {
 		mailbox_close(temp);
-		mailbox_close(dest);
-		ret = mailbox_rename(temp, dest);
-		if (ret < 0) {
-			mailbox_close(temp);
-			mailbox_close(box);
-			(void)mailbox_rename(temp, box);
-		}
+		mailbox_close(box);
+		(void)mailbox_rename(temp, box);
 	}
-	mailbox_free(&temp);
-	return ret;
+	return -1;
+}
+
+/* Returns 1 = renamed, 0 = the mailbox here was deleted, -1 = it cannot be
+   renamed. */
+static int
+gone_rename_here(struct mailbox *box, struct mailbox *temp,
+		 struct mailbox *dest, const struct migration_folder *folder)
+{
+	enum mailbox_existence existence;
+
+	if (gone_is_own(dest, folder)) {
+		/* together with its parent */
+		return 1;
+	}
+	if (!gone_is_own(box, folder)) {
+		if (!gone_is_own(temp, folder)) {
+			/* the user has deleted it, and that it stays; whatever
+			   has its name now is the user's */
+			return 0;
+		}
+		box = temp;
+	}
+	if (mailbox_exists(dest, FALSE, &existence) < 0 ||
+	    existence == MAILBOX_EXISTENCE_SELECT)
+		return -1;
+	mailbox_close(dest);
+	mailbox_close(box);
+	if (mailbox_rename(box, dest) < 0 &&
+	    (mailbox_get_last_mail_error(dest) != MAIL_ERROR_EXISTS ||
+	     gone_rename_over(box, temp, dest) < 0))
+		return -1;
+	e_info(box->event, "Renamed to %s, as at the provider", dest->vname);
+	return 1;
 }
 
 static bool
@@ -96,38 +126,23 @@ gone_rename(struct migration_follow *follow, struct migration_folder *folder,
 {
 	struct mail_namespace *ns = follow->set->ns;
 	const char *name = follow_pairs_name(follow, listed->name);
-	struct mailbox *box, *dest;
-	enum mailbox_existence existence;
-	bool renamed = FALSE, deleted = FALSE;
+	struct mailbox *box, *temp, *dest;
+	int ret;
 
 	if (name == NULL)
 		return FALSE;
 	name = p_strconcat(follow->pool, ns->prefix, name, NULL);
 	box = mailbox_alloc(ns->list, folder->name, 0);
+	temp = mailbox_alloc(ns->list,
+			     t_strdup_printf("%s-%s", name,
+					     guid_128_to_string(folder->guid)),
+			     0);
 	dest = mailbox_alloc(ns->list, name, 0);
-	if (gone_is_own(dest, folder)) {
-		/* together with its parent */
-		renamed = TRUE;
-	} else if (!gone_is_own(box, folder)) {
-		/* the user has deleted it, and that it stays; whatever has its
-		   name now is the user's */
-		deleted = TRUE;
-	} else if (mailbox_exists(dest, FALSE, &existence) == 0 &&
-		   existence != MAILBOX_EXISTENCE_SELECT) {
-		mailbox_close(dest);
-		mailbox_close(box);
-		if (mailbox_rename(box, dest) == 0 ||
-		    (mailbox_get_last_mail_error(dest) == MAIL_ERROR_EXISTS &&
-		     gone_rename_over(box, dest) == 0)) {
-			e_info(box->event, "Renamed to %s, as at the provider",
-			       name);
-			renamed = TRUE;
-		}
-	}
+	ret = gone_rename_here(box, temp, dest, folder);
 	/* the provider knows whether the new name is */
-	if (renamed)
+	if (ret > 0)
 		(void)mailbox_set_subscribed(box, FALSE);
-	if (renamed || deleted) {
+	if (ret >= 0) {
 		folder->subscribed = FALSE;
 		folder->subscribed_here = follow_is_subscribed(dest);
 		folder->subscription_known = TRUE;
@@ -135,8 +150,9 @@ gone_rename(struct migration_follow *follow, struct migration_folder *folder,
 		folder->name = name;
 	}
 	mailbox_free(&dest);
+	mailbox_free(&temp);
 	mailbox_free(&box);
-	return renamed || deleted;
+	return ret >= 0;
 }
 
 /* TRUE if everything in it is the provider's, and as it was there. */

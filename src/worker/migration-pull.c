@@ -196,9 +196,9 @@ static void pull_told_note(void *context, const char *mailbox, uint32_t uid,
 static void
 pull_told_probe(void *context, const struct migration_provider_probe *probe)
 {
-	const struct migration_pull_settings *set = context;
+	const struct pull_run *run = context;
 
-	set->probed(probe, set->context);
+	run->set->probed(probe, run->set->context);
 }
 
 static bool pull_is_stopped(void *context)
