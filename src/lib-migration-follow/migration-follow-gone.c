@@ -1,7 +1,6 @@
 /* Copyright (c) 2026 dovecot-migration authors, see the included COPYING file */
 
 #include "lib.h"
-#include "hostpid.h"
 #include "array.h"
 #include "imapc-client.h"
 #include "mail-namespace.h"
@@ -9,6 +8,17 @@
 #include "migration-remote.h"
 #include "mailbox-list.h"
 #include "migration-follow-private.h"
+
+/* A folder that the provider has no longer. */
+struct gone_folder {
+	struct migration_folder *folder;
+	/* here, when the run began */
+	const char *old_name;
+	/* what it has become there and what that is called here, or NULL */
+	const struct migration_overview_folder *renamed;
+	const char *new_name;
+};
+ARRAY_DEFINE_TYPE(gone_folder, struct gone_folder);
 
 static const struct migration_overview_folder *
 gone_find_listed(struct migration_follow *follow, const char *remote_name)
@@ -64,118 +74,180 @@ gone_is_own(struct mailbox *box, const struct migration_folder *folder)
 	       guid_128_equals(metadata.guid, folder->guid);
 }
 
-/* A mailbox that becomes its own parent cannot do so at once: the parent is
-   there as a place in the hierarchy. temp is its name meanwhile, and box may be
-   the same if a run was killed then. */
-static int gone_rename_over(struct mailbox *box, struct mailbox *temp,
-			    struct mailbox *dest)
+/* The mailbox that was made for the folder. If it is not under its name a run
+   may have been killed that had renamed another one, together with what was
+   below it. */
+static struct mailbox *gone_find_own(struct migration_follow *follow,
+				     const ARRAY_TYPE(gone_folder) *all,
+				     const struct migration_folder *folder)
 {
-	const bool moved = box == temp;
+	struct mail_namespace *ns = follow->set->ns;
+	const char sep[] = { mail_namespace_get_sep(ns), '\0' };
+	const struct gone_folder *parent;
+	const char *rest;
+	struct mailbox *box;
 
-	if (!moved && mailbox_rename(box, temp) < 0)
-		return -1;
-	(void)mailbox_list_delete_dir(dest->list, dest->name);
-	mailbox_close(temp);
-	mailbox_close(dest);
-	if (mailbox_rename(temp, dest) == 0)
-		return 0;
-	if (!moved) {
-		mailbox_close(temp);
-		mailbox_close(box);
-		(void)mailbox_rename(temp, box);
+	box = mailbox_alloc(ns->list, folder->name, 0);
+	if (gone_is_own(box, folder))
+		return box;
+	mailbox_free(&box);
+	array_foreach(all, parent) {
+		if (parent->new_name == NULL ||
+		    !str_begins(folder->name,
+				t_strconcat(parent->old_name, sep, NULL)))
+			continue;
+		rest = folder->name + strlen(parent->old_name);
+		box = mailbox_alloc(ns->list,
+				    t_strconcat(parent->new_name, rest, NULL),
+				    0);
+		if (gone_is_own(box, folder))
+			return box;
+		mailbox_free(&box);
 	}
-	return -1;
+	return NULL;
 }
 
-/* Returns 1 = renamed, 0 = the mailbox here was deleted, -1 = it cannot be
-   renamed. */
-static int
-gone_rename_here(struct mailbox *box, struct mailbox *temp,
-		 struct mailbox *dest, const struct migration_folder *folder)
+static bool gone_open(struct mailbox *box)
+{
+	return mailbox_open(box) == 0 &&
+	       mailbox_sync(box, MAILBOX_SYNC_FLAG_FULL_READ) == 0;
+}
+
+/* The name is taken, by a mailbox or by others below it. */
+static int gone_move(struct migration_follow *follow,
+		     struct migration_folder *folder, struct mailbox *box,
+		     struct mailbox *dest, enum mailbox_existence existence)
+{
+	struct mailbox_update update;
+	struct mailbox_status here, there;
+	struct mailbox_metadata metadata;
+	bool keep_uids;
+
+	if (!gone_open(box))
+		return -1;
+	mailbox_get_open_status(box, STATUS_UIDVALIDITY, &here);
+	if (existence != MAILBOX_EXISTENCE_SELECT) {
+		i_zero(&update);
+		update.uid_validity = here.uidvalidity;
+		if (mailbox_create(dest, &update, FALSE) < 0)
+			return -1;
+	}
+	if (!gone_open(dest) ||
+	    mailbox_get_metadata(dest, MAILBOX_METADATA_GUID, &metadata) < 0)
+		return -1;
+	mailbox_get_open_status(dest, STATUS_UIDVALIDITY | STATUS_UIDNEXT,
+				&there);
+	keep_uids = there.uidvalidity == here.uidvalidity && there.uidnext <= 1;
+	if (follow_move(follow, folder, box, dest, keep_uids) < 0)
+		return -1;
+	guid_128_copy(folder->guid, metadata.guid);
+	mailbox_close(box);
+	if (mailbox_delete_empty(box) < 0) {
+		e_info(box->event, "It is kept because it has mail of its own");
+	}
+	return 0;
+}
+
+/* Dovecot has renamed these with it. */
+static void gone_rename_below(struct migration_follow *follow,
+			      const char *old_name, const char *new_name)
+{
+	const char sep[] = { mail_namespace_get_sep(follow->set->ns), '\0' };
+	const char *prefix = t_strconcat(old_name, sep, NULL);
+	struct migration_folder *folder;
+
+	array_foreach_elem(&follow->folders, folder) {
+		if (str_begins(folder->name, prefix)) {
+			folder->name =
+				p_strconcat(follow->pool, new_name,
+					    folder->name + strlen(old_name),
+					    NULL);
+		}
+	}
+}
+
+/* Returns FALSE if it cannot be renamed. */
+static bool gone_rename_here(struct migration_follow *follow,
+			     struct migration_folder *folder,
+			     struct mailbox *box, struct mailbox *dest)
 {
 	enum mailbox_existence existence;
 
-	if (gone_is_own(dest, folder)) {
-		/* together with its parent */
-		return 1;
-	}
-	if (!gone_is_own(box, folder)) {
-		if (!gone_is_own(temp, folder)) {
-			/* the user has deleted it, and that it stays; whatever
-			   has its name now is the user's */
-			return 0;
-		}
-		box = temp;
-	}
-	if (mailbox_exists(dest, FALSE, &existence) < 0 ||
-	    existence == MAILBOX_EXISTENCE_SELECT)
-		return -1;
+	if (mailbox_exists(dest, FALSE, &existence) < 0)
+		return FALSE;
 	mailbox_close(dest);
 	mailbox_close(box);
-	if (mailbox_rename(box, dest) < 0 &&
-	    (mailbox_get_last_mail_error(dest) != MAIL_ERROR_EXISTS ||
-	     gone_rename_over(box, temp, dest) < 0))
-		return -1;
+	if (existence != MAILBOX_EXISTENCE_SELECT &&
+	    mailbox_rename(box, dest) == 0) {
+		gone_rename_below(follow, box->vname, dest->vname);
+	} else if (gone_move(follow, folder, box, dest, existence) < 0) {
+		e_warning(box->event, "Cannot be renamed to %s: %s",
+			  dest->vname,
+			  mailbox_get_last_internal_error(dest, NULL));
+		return FALSE;
+	}
 	e_info(box->event, "Renamed to %s, as at the provider", dest->vname);
-	return 1;
+	/* the provider knows whether the new name is */
+	(void)mailbox_set_subscribed(box, FALSE);
+	return TRUE;
 }
 
+/* Returns FALSE if it is as if it were deleted. */
 static bool
-gone_rename(struct migration_follow *follow, struct migration_folder *folder,
-	    const struct migration_overview_folder *listed)
+gone_rename(struct migration_follow *follow, const struct gone_folder *gone,
+	    const ARRAY_TYPE(gone_folder) *all)
 {
-	struct mail_namespace *ns = follow->set->ns;
-	const char *name = follow_pairs_name(follow, listed->name);
-	struct mailbox *box, *temp, *dest;
-	int ret;
+	struct migration_folder *folder = gone->folder;
+	struct mailbox *box, *dest;
+	bool ret = TRUE;
 
-	if (name == NULL)
-		return FALSE;
-	name = p_strconcat(follow->pool, ns->prefix, name, NULL);
-	box = mailbox_alloc(ns->list, folder->name, 0);
-	temp = mailbox_alloc(ns->list,
-			     t_strdup_printf("%s-%s", name,
-					     guid_128_to_string(folder->guid)),
-			     0);
-	dest = mailbox_alloc(ns->list, name, 0);
-	ret = gone_rename_here(box, temp, dest, folder);
-	/* the provider knows whether the new name is */
-	if (ret > 0)
-		(void)mailbox_set_subscribed(box, FALSE);
-	if (ret >= 0) {
+	dest = mailbox_alloc(follow->set->ns->list, gone->new_name, 0);
+	/* else together with its parent */
+	if (!gone_is_own(dest, folder)) {
+		/* if there is none the user has deleted it, and that it stays;
+		   whatever has its name now is the user's */
+		box = gone_find_own(follow, all, folder);
+		if (box != NULL) {
+			ret = gone_rename_here(follow, folder, box, dest);
+			mailbox_free(&box);
+		}
+	}
+	if (ret) {
 		folder->subscribed = FALSE;
 		folder->subscribed_here = follow_is_subscribed(dest);
 		folder->subscription_known = TRUE;
-		folder->remote_name = listed->name;
-		folder->name = name;
+		folder->remote_name = gone->renamed->name;
+		folder->name = gone->new_name;
 	}
 	mailbox_free(&dest);
-	mailbox_free(&temp);
-	mailbox_free(&box);
-	return ret >= 0;
+	return ret;
 }
 
-/* TRUE if everything in it is the provider's, and as it was there. */
-static bool
-gone_is_untouched(struct migration_follow *follow,
-		  struct migration_folder *folder, struct mailbox *mailbox)
+/* If everything in it is the provider's, and as it was there. Returns 1 = it is
+   empty now, 0 = it is not touched, -1 = error. */
+static int gone_empty(struct migration_follow *follow,
+		      struct migration_folder *folder, struct mailbox *mailbox)
 {
 	const struct follow_pair pair = { .folder = folder };
 	struct follow_mailbox box;
 	const struct follow_local *local;
-	bool untouched = TRUE;
+	int ret = 1;
 
-	if (follow->set->keep_expunged || mailbox_sync(mailbox, 0) < 0)
-		return FALSE;
+	if (follow->set->keep_expunged)
+		return 0;
+	if (!gone_open(mailbox))
+		return -1;
 	follow_mailbox_init(&box, follow, &pair, mailbox);
 	follow_local_read(&box);
 	array_foreach(&box.locals, local) {
 		if (local->record.remote_uid == 0 ||
 		    local->hash != local->record.local_hash)
-			untouched = FALSE;
+			ret = 0;
 	}
+	if (ret > 0 && follow_empty(&box, NULL) < 0)
+		ret = -1;
 	follow_mailbox_deinit(&box);
-	return untouched;
+	return ret;
 }
 
 static void
@@ -183,47 +255,64 @@ gone_delete(struct migration_follow *follow, struct migration_folder *folder)
 {
 	struct mailbox *box;
 	const char *error;
+	int ret;
 
 	if (strcmp(folder->name, "INBOX") == 0)
 		return;
 	box = mailbox_alloc(follow->set->ns->list, folder->name, 0);
 	if (!gone_is_own(box, folder)) {
 		/* the user has deleted it, too */
-	} else if (!gone_is_untouched(follow, folder, box)) {
+		mailbox_free(&box);
+		return;
+	}
+	/* if this run is killed now, the next one must not take it for one that
+	   the user has deleted */
+	folder->uid_validity = 0;
+	folder->last_uid = 0;
+	if (migration_folders_write(follow->set->dir, &follow->folders,
+				    follow->complete, &error) < 0) {
+		mail_storage_set_critical(box->storage, "%s", error);
+		ret = -1;
+	} else {
+		ret = gone_empty(follow, folder, box);
+	}
+	mailbox_close(box);
+	/* mail that has come just now keeps it */
+	if (ret > 0 && mailbox_delete_empty(box) < 0)
+		ret = -1;
+	if (ret < 0) {
+		e_warning(box->event,
+			  "The provider has no such mailbox any longer, but it "
+			  "cannot be deleted: %s",
+			  mailbox_get_last_internal_error(box, NULL));
+	} else if (ret == 0) {
 		e_info(box->event, "The provider has no such mailbox any "
 				   "longer; it is kept because it has mail or "
 				   "changes of its own");
-	} else {
-		mailbox_close(box);
-		/* if this run is killed now, the next one must not take it for
-		   one that the user has deleted */
-		folder->uid_validity = 0;
-		folder->last_uid = 0;
-		if (migration_folders_write(follow->set->dir, &follow->folders,
-					    follow->complete, &error) < 0) {
-			e_error(box->event, "%s", error);
-		} else if (mailbox_delete(box) < 0) {
-			e_warning(box->event,
-				  "The provider has no such mailbox any "
-				  "longer, but it cannot be deleted: %s",
-				  mailbox_get_last_internal_error(box, NULL));
-		} else if (folder->subscribed) {
-			(void)mailbox_set_subscribed(box, FALSE);
-		}
+	} else if (folder->subscribed) {
+		(void)mailbox_set_subscribed(box, FALSE);
 	}
 	mailbox_free(&box);
 }
 
-/* Parents before their children. */
-static int
-gone_cmp(struct migration_folder *const *a, struct migration_folder *const *b)
+/* Parents before their children: renamed ones by their new names, which may be
+   a place in the hierarchy only once a child is there; then the others. */
+static int gone_cmp(const struct gone_folder *a, const struct gone_folder *b)
 {
-	size_t len_a = strlen((*a)->remote_name);
-	size_t len_b = strlen((*b)->remote_name);
+	const char *name_a = a->new_name, *name_b = b->new_name;
+	size_t len_a, len_b;
 
+	if ((name_a == NULL) != (name_b == NULL))
+		return name_a != NULL ? -1 : 1;
+	if (name_a == NULL) {
+		name_a = a->old_name;
+		name_b = b->old_name;
+	}
+	len_a = strlen(name_a);
+	len_b = strlen(name_b);
 	if (len_a != len_b)
 		return len_a < len_b ? -1 : 1;
-	return strcmp((*a)->remote_name, (*b)->remote_name);
+	return strcmp(name_a, name_b);
 }
 
 static void
@@ -241,35 +330,59 @@ gone_forget(struct migration_follow *follow, struct migration_folder *folder)
 	}
 }
 
-int follow_gone(struct migration_follow *follow)
+/* Only the provider itself may say so. Returns 1, 0, or -1 = the connection is
+   lost. */
+static int gone_is_gone(struct migration_follow *follow,
+			const struct migration_folder *folder)
 {
-	const struct migration_overview_folder *renamed;
-	struct migration_folder *folder;
-	ARRAY_TYPE(migration_folder) gone;
+	struct migration_remote *remote = follow->set->remote;
 	const char *error;
 	int ret;
 
-	t_array_init(&gone, 8);
+	if (gone_find_listed(follow, folder->remote_name) != NULL)
+		return 0;
+	ret = migration_remote_command(remote, &error,
+				       "STATUS %s (UIDVALIDITY)",
+				       folder->remote_name);
+	if (ret < 0)
+		return -1;
+	return ret == 0 && migration_remote_refused_as_gone(remote) ? 1 : 0;
+}
+
+int follow_gone(struct migration_follow *follow)
+{
+	ARRAY_TYPE(gone_folder) all;
+	struct migration_folder *folder;
+	struct gone_folder *gone;
+	const char *name;
+	int ret;
+
+	t_array_init(&all, 8);
 	array_foreach_elem(&follow->folders, folder) {
-		if (gone_find_listed(follow, folder->remote_name) == NULL)
-			array_push_back(&gone, &folder);
-	}
-	array_sort(&gone, gone_cmp);
-	array_foreach_elem(&gone, folder) {
-		/* only the provider itself may say so */
-		ret = migration_remote_command(follow->set->remote, &error,
-					       "STATUS %s (UIDVALIDITY)",
-					       folder->remote_name);
+		ret = gone_is_gone(follow, folder);
 		if (ret < 0)
 			return -1;
-		if (ret > 0 ||
-		    !migration_remote_refused_as_gone(follow->set->remote))
+		if (ret == 0)
 			continue;
-		renamed = gone_find_renamed(follow, folder);
-		if (renamed != NULL && gone_rename(follow, folder, renamed))
+		gone = array_append_space(&all);
+		gone->folder = folder;
+		gone->old_name = folder->name;
+		gone->renamed = gone_find_renamed(follow, folder);
+		name = gone->renamed == NULL ?
+			       NULL :
+			       follow_pairs_name(follow, gone->renamed->name);
+		if (name != NULL) {
+			gone->new_name = p_strconcat(follow->pool,
+						     follow->set->ns->prefix,
+						     name, NULL);
+		}
+	}
+	array_sort(&all, gone_cmp);
+	array_foreach_modifiable(&all, gone) {
+		if (gone->new_name != NULL && gone_rename(follow, gone, &all))
 			continue;
-		gone_delete(follow, folder);
-		gone_forget(follow, folder);
+		gone_delete(follow, gone->folder);
+		gone_forget(follow, gone->folder);
 	}
 	return 0;
 }

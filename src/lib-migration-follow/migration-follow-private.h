@@ -126,6 +126,19 @@ struct follow_mailbox {
 
 bool follow_is_subscribed(struct mailbox *box);
 
+/* --- migration-follow-move.c --- */
+
+/* Everything in one mailbox, with its marks, becomes another's, whose GUID the
+   folder gets; from is empty then, but for what has come meanwhile. A kill leaves
+   it in the one or in both, and the next run ends it. keep_uids: to has never
+   had mail. Both are open. */
+int follow_move(struct migration_follow *follow,
+		struct migration_folder *folder, struct mailbox *from,
+		struct mailbox *to, bool keep_uids);
+/* Expunges what was read of it, and forgets the marks; moved_to: only what is
+   there, too. */
+int follow_empty(struct follow_mailbox *box, struct follow_mailbox *moved_to);
+
 /* --- migration-follow-pairs.c --- */
 
 /* What a folder of the provider is called here, without the namespace's prefix;

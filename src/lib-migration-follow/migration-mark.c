@@ -163,6 +163,21 @@ migration_mark_keyword_name(struct migration_mark *mark, unsigned int bit)
 	return array_idx_elem(&mark->keywords, bit);
 }
 
+void migration_mark_copy(struct migration_mark *mark,
+			 const struct migration_mark *from)
+{
+	const char *name;
+
+	mark->hdr = from->hdr;
+	array_clear(&mark->pending);
+	array_append_array(&mark->pending, &from->pending);
+	array_clear(&mark->keywords);
+	array_foreach_elem(&from->keywords, name) {
+		name = p_strdup(mark->pool, name);
+		array_push_back(&mark->keywords, &name);
+	}
+}
+
 void migration_mark_write(struct migration_mark *mark,
 			  struct mailbox_transaction_context *trans)
 {

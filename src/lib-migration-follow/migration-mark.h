@@ -73,6 +73,9 @@ uint64_t migration_mark_keyword(struct migration_mark *mark, const char *name);
 const char *
 migration_mark_keyword_name(struct migration_mark *mark, unsigned int bit);
 
+/* Header, pending messages and keywords, but no records. */
+void migration_mark_copy(struct migration_mark *mark,
+			 const struct migration_mark *from);
 /* Adds the header to the transaction. */
 void migration_mark_write(struct migration_mark *mark,
 			  struct mailbox_transaction_context *trans);
