@@ -31,6 +31,8 @@ FORMATS = ("maildir", "sdbox", "mdbox")
 FOLDERS = ("Flags", "Conflict", "Expunge", "Deleted", "Moved", "There",
            "Gone", "Busy", "Rename", "Removed", "Renamed", "Own", "Rebuilt",
            "Subscribed", "Unsubscribed")
+# For what the model leaves open
+RENAMED_FOLDERS = ("Onto", "Parent", "Tree", "Tree.Leaf", "Bush")
 WORDS = ["one", "two", "three", "four", "five"]
 KILLS = 10
 
@@ -74,10 +76,20 @@ class Scene:
     def sync(self, **kwargs):
         self.pair.assert_follows(**kwargs)
 
+    def sync_unchecked(self):
+        """Not compared with the model, in this scene never again."""
+        assert self.pair.sync() == ""
+
 
 @pytest.fixture(scope="module", params=FORMATS)
 def scene(folders, request):
     with Scene(folders, mail_format=request.param) as scene:
+        yield scene
+
+
+@pytest.fixture(scope="module", params=FORMATS)
+def renamed(folders, request):
+    with Scene(folders, RENAMED_FOLDERS, mail_format=request.param) as scene:
         yield scene
 
 
@@ -197,6 +209,64 @@ def test_folder_renamed_at_the_provider(scene):
     scene.there.expunge("New", "one")
     scene.sync()
     assert scene.here.words("New") == [*WORDS[1:], "six"]
+
+
+def rename_and_change(renamed, name, new_name):
+    """What has changed here must survive it."""
+    renamed.here.expunge(name, "one")
+    renamed.here.store(name, "two", "+", "\\Flagged")
+    renamed.here.append(name, "mine")
+    renamed.there.folder("RENAME", name, new_name)
+    renamed.there.append(new_name, "six")
+    renamed.sync_unchecked()
+    for _ in range(2):
+        renamed.there.store(new_name, "two", "+", "\\Seen")
+        renamed.sync_unchecked()
+    renamed.there.expunge(new_name, "three")
+    renamed.sync_unchecked()
+
+
+def test_folder_renamed_onto_a_mailbox(renamed):
+    """The user has one of that name here: it gets what the folder had."""
+    renamed.here.folder("CREATE", "Taken")
+    for word in ("own1", "own2"):
+        renamed.here.append("Taken", word)
+    rename_and_change(renamed, "Onto", "Taken")
+    assert "Onto" not in renamed.here.folders()
+    assert Counter(renamed.here.words("Taken")) == Counter(
+        ["own1", "own2", "two", "four", "five", "mine", "six"])
+    assert renamed.here.flags("Taken", "two") == {"\\Flagged", "\\Seen"}
+
+
+def test_folder_renamed_onto_a_parent(renamed):
+    """The name is only a place in the hierarchy here, with one below it."""
+    below = renamed.here.path("Above", "Below")
+    renamed.here.folder("CREATE", below)
+    renamed.here.append(below, "own")
+    rename_and_change(renamed, "Parent", "Above")
+    assert "Parent" not in renamed.here.folders()
+    assert renamed.here.words("Above") == [
+        "two", "four", "five", "mine", "six"]
+    assert renamed.here.flags("Above", "two") == {"\\Flagged", "\\Seen"}
+    assert renamed.here.words(below) == ["own"]
+
+
+def test_folders_renamed_with_what_is_below(renamed):
+    """A child goes elsewhere than its parent, and another one comes."""
+    renamed.there.folder("RENAME", "Tree", "Wood")
+    renamed.there.folder("RENAME", "Wood.Leaf", "Leaf")
+    renamed.there.folder("RENAME", "Bush", "Wood.Bush")
+    renamed.sync_unchecked()
+    assert not {"Tree", renamed.here.path("Tree", "Leaf"), "Bush"} & \
+        renamed.here.folders()
+    names = {"Wood": "Wood", "Leaf": "Leaf",
+             "Wood.Bush": renamed.here.path("Wood", "Bush")}
+    for there, here in names.items():
+        assert renamed.here.words(here) == WORDS
+        renamed.there.expunge(there, "one")
+    renamed.sync_unchecked()
+    for here in names.values():
+        assert renamed.here.words(here) == WORDS[1:]
 
 
 def test_folder_deleted_here(scene):
