@@ -187,15 +187,6 @@ static unsigned int mailbox_count_missing(const struct follow_mailbox *box)
 	       array_count(migration_mark_pending(box->mark));
 }
 
-/* Were any expunged? Only asked for if the numbers say so. */
-static int mailbox_find_expunged(struct follow_mailbox *box)
-{
-	if (box->all_uids_known || box->doubtful ||
-	    box->hdr->messages + array_count(&box->fresh) == box->exists)
-		return 1;
-	return follow_fetch_uids(box);
-}
-
 /* Followed to the end. */
 static int mailbox_finish(struct follow_mailbox *box)
 {
@@ -219,8 +210,10 @@ static int mailbox_finish(struct follow_mailbox *box)
 					"nothing is expunged here",
 					box->exists));
 	}
-	hdr->highest_modseq = box->highest_modseq;
+	if (!box->flags_unknown)
+		hdr->highest_modseq = box->highest_modseq;
 	hdr->comparing = FALSE;
+	hdr->list_losses = 0;
 	hdr->taken_uid = 0;
 	hdr->suspect_uid = 0;
 	hdr->local_next_uid = box->next_uid;
@@ -284,8 +277,7 @@ static int mailbox_follow(struct follow_mailbox *box)
 
 	if ((ret = mailbox_examine(box)) <= 0 ||
 	    (ret = mailbox_prepare(box)) <= 0 ||
-	    (ret = follow_fetch_list(box)) <= 0 ||
-	    (ret = mailbox_find_expunged(box)) <= 0)
+	    (ret = follow_fetch_list(box)) <= 0)
 		return ret;
 	follow_local_read(box);
 	box->missing = mailbox_count_missing(box);
@@ -325,6 +317,7 @@ void follow_mailbox_init(struct follow_mailbox *box,
 	p_array_init(&box->locals, box->pool, 128);
 	p_array_init(&box->known, box->pool, 128);
 	p_array_init(&box->fresh, box->pool, 128);
+	p_array_init(&box->untold, box->pool, 8);
 	i_array_init(&box->all_uids, 128);
 	mailbox_get_open_status(mailbox, STATUS_UIDNEXT, &status);
 	box->next_uid = status.uidnext;
@@ -374,16 +367,13 @@ int follow_mailbox_run(struct follow_mailbox *box)
 }
 
 /* Of an earlier message it was said why it is missing. */
-static void mailbox_note_unasked(struct follow_mailbox *box)
+static void mailbox_note_unasked(struct follow_mailbox *box, const char *why)
 {
 	uint32_t uid;
 
 	array_foreach_elem(migration_mark_pending(box->mark), uid) {
-		if (follow_fetch_find(box, uid) == NULL) {
-			follow_mailbox_note(box, uid,
-					    "The connection was lost before it "
-					    "could be asked for again");
-		}
+		if (follow_fetch_find(box, uid) == NULL)
+			follow_mailbox_note(box, uid, why);
 	}
 }
 
@@ -397,8 +387,12 @@ int follow_mailbox_retry_pending(struct follow_mailbox *box)
 		if (ret > 0)
 			ret = follow_save_pending(box);
 	}
-	if (ret < 0)
-		mailbox_note_unasked(box);
+	if (ret < 0) {
+		mailbox_note_unasked(box, "The connection was lost before it "
+					  "could be asked for again");
+	} else if (ret == 0) {
+		mailbox_note_unasked(box, box->error);
+	}
 	migration_remote_close(box->follow->set->remote);
 	return ret;
 }

@@ -11,6 +11,8 @@
 /* Messages and bytes saved in one transaction: what a kill can cost. */
 #define FOLLOW_COMMIT_MESSAGES 100
 #define FOLLOW_COMMIT_BYTES (16 * 1024 * 1024)
+/* What is asked about a new message. */
+#define FOLLOW_FETCH_ITEMS "UID FLAGS INTERNALDATE RFC822.SIZE"
 
 /* A folder of the provider and its mailbox here. */
 struct follow_pair {
@@ -81,6 +83,12 @@ struct follow_remote {
 	} state;
 	int stash_fd;
 };
+/* A message at the provider of which it says nothing but that it is there. */
+struct follow_untold {
+	uint32_t uid;
+	const char *why;
+};
+ARRAY_DEFINE_TYPE(follow_untold, struct follow_untold);
 ARRAY_DEFINE_TYPE(follow_local, struct follow_local);
 ARRAY_DEFINE_TYPE(follow_remote, struct follow_remote);
 
@@ -104,9 +112,13 @@ struct follow_mailbox {
 	ARRAY_TYPE(follow_remote) known;
 	/* above it */
 	ARRAY_TYPE(follow_remote) fresh;
-	/* all UIDs up to last_uid, if all_uids_known */
+	/* were asked about, too, and it says nothing */
+	ARRAY_TYPE(follow_untold) untold;
+	/* all UIDs, at least those up to last_uid, if all_uids_known */
 	ARRAY_TYPE(seq_range) all_uids;
 	bool all_uids_known;
+	/* it was not told whose flags have changed */
+	bool flags_unknown;
 
 	/* messages that are not here, for the report */
 	unsigned int missing;
@@ -186,8 +198,10 @@ const char *const *follow_keyword_names(struct follow_mailbox *box,
 
 /* --- migration-follow-fetch.c --- */
 
-/* Asks for flags of what is known and all about what is new. Returns 1, 0 if
-   the provider refuses, -1 = the connection is lost. */
+/* Asks for flags of what is known and all about what is new, and if the numbers
+   say that this cannot be all, which UIDs there are. What is there and is not
+   told about becomes pending. Returns 1, 0 if the provider refuses, -1 = the
+   connection is lost. */
 int follow_fetch_list(struct follow_mailbox *box);
 /* The new message of that UID, or NULL. */
 struct follow_remote *
@@ -199,8 +213,23 @@ int follow_fetch_has_new(struct migration_follow *follow, const char *name,
 			 uint32_t last_uid);
 /* Asks all about what is pending. */
 int follow_fetch_pending(struct follow_mailbox *box);
-/* Asks which UIDs up to last_uid there still are. */
-int follow_fetch_uids(struct follow_mailbox *box);
+
+/* For follow_ask(): what else is asked about a new message; puts what came in
+   order; the provider refuses the mailbox. */
+const char *follow_fetch_more_items(const struct follow_mailbox *box);
+void follow_fetch_sort(struct follow_mailbox *box);
+void follow_fetch_refused(struct follow_mailbox *box, const char *text,
+			  bool for_now);
+
+/* --- migration-follow-ask.c --- */
+
+/* Asks about messages that are there, in ever smaller parts, so that one that
+   the provider cannot tell about hides no other; alone = one by one at once.
+   Those of which nothing comes are box->untold. Returns 1, 0 if the provider
+   refuses, -1 = the connection is lost; then the one that was asked for alone
+   is pending. */
+int follow_ask(struct follow_mailbox *box, const ARRAY_TYPE(uint32_t) *uids,
+	       bool alone);
 
 /* --- migration-follow-save.c --- */
 

@@ -19,6 +19,8 @@
 #define SAVE_BATCH_MESSAGES 100
 #define SAVE_BATCH_BYTES (2 * 1024 * 1024)
 #define SAVE_BATCHES 4
+/* Messages of a mailbox whose sizes are noted. */
+#define SAVE_SIZE_NOTES 100
 
 struct save_context {
 	struct follow_mailbox *box;
@@ -36,6 +38,8 @@ struct save_context {
 	/* all in front of it are decided, and asked for */
 	unsigned int decided, asked;
 
+	/* were delivered with another size than the provider says */
+	unsigned int odd_sizes;
 	/* why the provider has not delivered the last one */
 	const char *refused;
 	/* pending ones: last_uid is above them */
@@ -47,33 +51,6 @@ struct save_batch {
 	struct save_context *ctx;
 	unsigned int first, end;
 };
-
-static int uid_cmp(const uint32_t *a, const uint32_t *b)
-{
-	if (*a == *b)
-		return 0;
-	return *a < *b ? -1 : 1;
-}
-
-static void save_set_pending(struct follow_mailbox *box, uint32_t uid, bool set)
-{
-	ARRAY_TYPE(uint32_t) *pending = migration_mark_pending(box->mark);
-	unsigned int i, count;
-	const uint32_t *uids;
-
-	uids = array_get(pending, &count);
-	for (i = 0; i < count; i++) {
-		if (uids[i] != uid)
-			continue;
-		if (!set)
-			array_delete(pending, i, 1);
-		return;
-	}
-	if (set) {
-		array_push_back(pending, &uid);
-		array_sort(pending, uid_cmp);
-	}
-}
 
 static void save_begin(struct save_context *ctx)
 {
@@ -116,7 +93,7 @@ save_done(struct save_context *ctx, struct follow_remote *mail, uoff_t size)
 	struct follow_mailbox *box = ctx->box;
 
 	mail->state = FOLLOW_REMOTE_DONE;
-	save_set_pending(box, mail->uid, FALSE);
+	migration_mark_set_pending(box->mark, mail->uid, FALSE);
 	box->hdr->bytes += size;
 	if (box->missing > 0)
 		box->missing--;
@@ -228,6 +205,20 @@ static void save_leave_out(struct save_context *ctx, struct follow_remote *mail)
 	ctx->box->missing--;
 }
 
+/* Taken as it was delivered. */
+static void save_note_size(struct save_context *ctx,
+			   const struct follow_remote *mail, uoff_t size)
+{
+	const char *text;
+
+	if (++ctx->odd_sizes > SAVE_SIZE_NOTES)
+		return;
+	text = t_strdup_printf("The provider says that it has %" PRIuUOFF_T
+			       " bytes and delivered %" PRIuUOFF_T,
+			       mail->size, size);
+	follow_mailbox_note(ctx->box, mail->uid, text);
+}
+
 static void save_body(struct save_context *ctx, struct follow_remote *mail,
 		      struct istream *input)
 {
@@ -254,14 +245,8 @@ static void save_body(struct save_context *ctx, struct follow_remote *mail,
 		return;
 	}
 	box->next_uid = uid + 1;
-	if (mail->size != UOFF_T_MAX && input->v_offset < mail->size) {
-		follow_mailbox_note(
-			box, mail->uid,
-			t_strdup_printf(
-				"The provider says that it has %" PRIuUOFF_T
-				" bytes and delivered %" PRIuUOFF_T,
-				mail->size, input->v_offset));
-	}
+	if (mail->size != UOFF_T_MAX && input->v_offset != mail->size)
+		save_note_size(ctx, mail, input->v_offset);
 	save_done(ctx, mail, input->v_offset);
 	box->follow->set->callbacks->saved(box->follow->set->context);
 }
@@ -284,7 +269,8 @@ static void save_decide(struct save_context *ctx)
 			i_stream_unref(&input);
 		} else if (mail->state == FOLLOW_REMOTE_MISSING) {
 			save_begin(ctx);
-			save_set_pending(ctx->box, mail->uid, TRUE);
+			migration_mark_set_pending(ctx->box->mark, mail->uid,
+						   TRUE);
 		} else if (mail->state == FOLLOW_REMOTE_WAITING) {
 			return;
 		}
@@ -364,11 +350,13 @@ save_arrived(struct save_context *ctx, const struct imapc_untagged_reply *reply)
 	input = save_open_body(reply, list);
 	if (input == NULL)
 		return;
-	if (i_stream_get_size(input, TRUE, &size) > 0) {
-		ctx->box->follow->set->callbacks->received(
-			ctx->box->follow->set->context, size);
-	}
-	if (ctx->pending || mail == &ctx->mails[ctx->decided])
+	if (i_stream_get_size(input, TRUE, &size) <= 0)
+		size = 0;
+	ctx->box->follow->set->callbacks->received(
+		ctx->box->follow->set->context, size);
+	if (size == 0 && mail->size > 0 && mail->size != UOFF_T_MAX)
+		; /* as bad as nothing */
+	else if (ctx->pending || mail == &ctx->mails[ctx->decided])
 		save_body(ctx, mail, input);
 	else
 		save_stash(ctx, mail, input);
@@ -464,7 +452,7 @@ static void save_lost(struct save_context *ctx)
 		hdr->suspect_uid = uid;
 	} else {
 		hdr->suspect_uid = 0;
-		save_set_pending(ctx->box, uid, TRUE);
+		migration_mark_set_pending(ctx->box->mark, uid, TRUE);
 		ctx->decided++;
 	}
 }
@@ -594,6 +582,13 @@ static int save_finish(struct save_context *ctx, int ret)
 	if (ctx->failed)
 		return 0;
 	save_note_pending(ctx);
+	if (ctx->odd_sizes > SAVE_SIZE_NOTES) {
+		follow_mailbox_note(
+			box, 0,
+			t_strdup_printf("%u messages have another size than "
+					"the provider says",
+					ctx->odd_sizes));
+	}
 	if (mailbox_sync(box->box, 0) < 0)
 		return follow_mailbox_failed(box, box->box);
 	return ret < 0 ? -1 : 1;
@@ -650,6 +645,20 @@ int follow_save(struct follow_mailbox *box)
 	return save_finish(&ctx, ret);
 }
 
+/* Notes it again, too. */
+static bool save_is_untold(struct follow_mailbox *box, uint32_t uid)
+{
+	const struct follow_untold *untold;
+
+	array_foreach(&box->untold, untold) {
+		if (untold->uid == uid) {
+			follow_mailbox_note(box, uid, untold->why);
+			return TRUE;
+		}
+	}
+	return FALSE;
+}
+
 int follow_save_pending(struct follow_mailbox *box)
 {
 	struct save_context ctx;
@@ -665,12 +674,13 @@ int follow_save_pending(struct follow_mailbox *box)
 	/* those that are not there any longer */
 	t_array_init(&gone, 8);
 	array_foreach_elem(pending, uid) {
-		if (follow_fetch_find(box, uid) == NULL)
+		if (follow_fetch_find(box, uid) == NULL &&
+		    !save_is_untold(box, uid))
 			array_push_back(&gone, &uid);
 	}
 	array_foreach_elem(&gone, uid) {
 		save_begin(&ctx);
-		save_set_pending(box, uid, FALSE);
+		migration_mark_set_pending(box->mark, uid, FALSE);
 	}
 	ret = save_missing(&ctx);
 	return save_finish(&ctx, ret);

@@ -9,6 +9,9 @@
 
 #define MARK_EXTENSION "migration"
 #define MARK_VERSION 1
+/* state of the header: comparing, and list_losses above it */
+#define MARK_STATE_COMPARING 0x01
+#define MARK_STATE_LOSSES_SHIFT 8
 
 /* On disk, in the machine's byte order as all of the index. Behind it are the
    UIDs that are pending, then the keywords' names, each with its NUL. */
@@ -21,7 +24,7 @@ struct mark_disk_header {
 	uint32_t local_next_uid;
 	uint32_t suspect_uid;
 	uint32_t taken_uid;
-	uint32_t comparing;
+	uint32_t state;
 	uint32_t bytes[2];
 	uint32_t pending_count;
 	uint32_t keywords_size;
@@ -80,7 +83,8 @@ mark_parse(struct migration_mark *mark, const unsigned char *data, size_t size)
 	mark->hdr.local_next_uid = disk.local_next_uid;
 	mark->hdr.suspect_uid = disk.suspect_uid;
 	mark->hdr.taken_uid = disk.taken_uid;
-	mark->hdr.comparing = disk.comparing != 0;
+	mark->hdr.comparing = (disk.state & MARK_STATE_COMPARING) != 0;
+	mark->hdr.list_losses = disk.state >> MARK_STATE_LOSSES_SHIFT;
 	mark->hdr.bytes = mark_join(disk.bytes);
 	array_append(&mark->pending, (const uint32_t *)(data + sizeof(disk)),
 		     disk.pending_count);
@@ -138,6 +142,28 @@ ARRAY_TYPE(uint32_t) *migration_mark_pending(struct migration_mark *mark)
 	return &mark->pending;
 }
 
+static int mark_uid_cmp(const uint32_t *a, const uint32_t *b)
+{
+	if (*a == *b)
+		return 0;
+	return *a < *b ? -1 : 1;
+}
+
+void migration_mark_set_pending(struct migration_mark *mark, uint32_t uid,
+				bool pending)
+{
+	const uint32_t *found;
+
+	found = array_bsearch(&mark->pending, &uid, mark_uid_cmp);
+	if (found != NULL && !pending) {
+		array_delete(&mark->pending,
+			     array_ptr_to_idx(&mark->pending, found), 1);
+	} else if (found == NULL && pending) {
+		array_push_back(&mark->pending, &uid);
+		array_sort(&mark->pending, mark_uid_cmp);
+	}
+}
+
 uint64_t migration_mark_keyword(struct migration_mark *mark, const char *name)
 {
 	const char *const *names;
@@ -172,7 +198,8 @@ void migration_mark_write(struct migration_mark *mark,
 		.local_next_uid = mark->hdr.local_next_uid,
 		.suspect_uid = mark->hdr.suspect_uid,
 		.taken_uid = mark->hdr.taken_uid,
-		.comparing = mark->hdr.comparing ? 1 : 0,
+		.state = (mark->hdr.comparing ? MARK_STATE_COMPARING : 0) |
+			 mark->hdr.list_losses << MARK_STATE_LOSSES_SHIFT,
 		.pending_count = array_count(&mark->pending),
 	};
 	buffer_t *buf = t_buffer_create(512);

@@ -17,6 +17,7 @@ struct migration_mark;
 #define MIGRATION_MARK_KEYWORDS 64
 
 #define MIGRATION_MARK_UNKNOWN ((uint32_t)-1)
+#define MIGRATION_MARK_LIST_ALONE 2
 
 struct migration_mark_header {
 	/* The provider's; 0 = nothing was ever taken. */
@@ -40,6 +41,9 @@ struct migration_mark_header {
 	/* What is here may have come from the provider without a record: it is
 	   compared before anything above last_uid is saved. */
 	bool comparing;
+	/* How often in a row the connection was lost when the messages were
+	   listed. From MIGRATION_MARK_LIST_ALONE on each is asked for alone. */
+	unsigned int list_losses;
 	/* Sizes of the messages that have a record */
 	uint64_t bytes;
 };
@@ -63,6 +67,8 @@ struct migration_mark_header *
 migration_mark_header(struct migration_mark *mark);
 /* UIDs of messages that the provider could not deliver, ascending. */
 ARRAY_TYPE(uint32_t) *migration_mark_pending(struct migration_mark *mark);
+void migration_mark_set_pending(struct migration_mark *mark, uint32_t uid,
+				bool pending);
 /* The bit of a keyword, 0 if the table is full. */
 uint64_t migration_mark_keyword(struct migration_mark *mark, const char *name);
 /* Its name; bit is below the number of those that are in use. */
