@@ -8,6 +8,9 @@
 #include "migration-mark.h"
 #include "migration-overview.h"
 
+struct imapc_untagged_reply;
+struct imap_arg;
+
 /* Messages and bytes saved in one transaction: what a kill can cost. */
 #define FOLLOW_COMMIT_MESSAGES 100
 #define FOLLOW_COMMIT_BYTES (16 * 1024 * 1024)
@@ -75,13 +78,17 @@ struct follow_remote {
 	const char *why;
 	enum follow_remote_state {
 		FOLLOW_REMOTE_WAITING = 0,
-		/* came before one with a lower UID */
+		/* came before one with a lower UID, or in parts */
 		FOLLOW_REMOTE_STASHED,
 		FOLLOW_REMOTE_DONE,
 		/* was asked for and did not come */
 		FOLLOW_REMOTE_MISSING,
 	} state;
+	/* what has come of it: a temporary file, how much is in it, and whether
+	   the last part is */
 	int stash_fd;
+	uoff_t stash_bytes;
+	bool stash_ended;
 };
 /* A message at the provider of which it says nothing but that it is there. */
 struct follow_untold {
@@ -238,6 +245,30 @@ int follow_save(struct follow_mailbox *box);
 /* Brings those of box->fresh that the provider could not deliver before, one
    by one. */
 int follow_save_pending(struct follow_mailbox *box);
+
+/* --- migration-follow-stash.c --- */
+
+/* imapc holds an answer in memory: what is larger is asked for in parts. */
+#define FOLLOW_STASH_PART_BYTES (4 * 1024 * 1024)
+
+bool follow_stash_is_large(const struct follow_remote *mail);
+/* The body in an answer to FETCH, and whether it is a part of it. NULL = there
+   is none. */
+struct istream *follow_stash_read_body(const struct imapc_untagged_reply *reply,
+				       const struct imap_arg *list,
+				       bool *part_r, uoff_t *offset_r);
+/* Appends to the message's temporary file. Returns 0, or -1 after it was
+   logged. */
+int follow_stash_add(struct follow_mailbox *box, struct follow_remote *mail,
+		     struct istream *input);
+/* The same with a part, if it is the next one. */
+void follow_stash_add_part(struct follow_mailbox *box,
+			   struct follow_remote *mail, struct istream *input,
+			   uoff_t offset);
+/* All parts have come. */
+bool follow_stash_is_whole(const struct follow_remote *mail);
+/* What is in the file, which belongs to the stream from now on. */
+struct istream *follow_stash_open(struct follow_remote *mail);
 
 /* --- migration-follow-match.c --- */
 

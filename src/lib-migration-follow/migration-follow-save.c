@@ -4,12 +4,9 @@
 #include "array.h"
 #include "imap-arg.h"
 #include "istream.h"
-#include "ostream.h"
-#include "safe-mkstemp.h"
 #include "str.h"
 #include "imapc-client.h"
 #include "mail-storage-private.h"
-#include "mail-user.h"
 #include "migration-remote.h"
 #include "migration-follow-private.h"
 
@@ -37,6 +34,8 @@ struct save_context {
 	unsigned int count;
 	/* all in front of it are decided, and asked for */
 	unsigned int decided, asked;
+	/* of the next one to be asked for, if it comes in parts */
+	uoff_t part_asked;
 
 	/* were delivered with another size than the provider says */
 	unsigned int odd_sizes;
@@ -50,6 +49,9 @@ struct save_context {
 struct save_batch {
 	struct save_context *ctx;
 	unsigned int first, end;
+	/* of the first only a part, up to there; more parts are asked for */
+	uoff_t part_end;
+	bool more;
 };
 
 static void save_begin(struct save_context *ctx)
@@ -251,11 +253,19 @@ static void save_body(struct save_context *ctx, struct follow_remote *mail,
 	box->follow->set->callbacks->saved(box->follow->set->context);
 }
 
+static void save_stashed(struct save_context *ctx, struct follow_remote *mail)
+{
+	struct istream *input;
+
+	input = follow_stash_open(mail);
+	save_body(ctx, mail, input);
+	i_stream_unref(&input);
+}
+
 /* Decides one after the other, in the order of their UIDs. */
 static void save_decide(struct save_context *ctx)
 {
 	struct follow_remote *mail;
-	struct istream *input;
 
 	while (ctx->decided < ctx->count && !ctx->failed) {
 		mail = &ctx->mails[ctx->decided];
@@ -263,10 +273,7 @@ static void save_decide(struct save_context *ctx)
 			save_match(ctx, mail, mail->local);
 			mail->local = NULL;
 		} else if (mail->state == FOLLOW_REMOTE_STASHED) {
-			input = i_stream_create_fd_autoclose(&mail->stash_fd,
-							     IO_BLOCK_SIZE);
-			save_body(ctx, mail, input);
-			i_stream_unref(&input);
+			save_stashed(ctx, mail);
 		} else if (mail->state == FOLLOW_REMOTE_MISSING) {
 			save_begin(ctx);
 			migration_mark_set_pending(ctx->box->mark, mail->uid,
@@ -281,53 +288,27 @@ static void save_decide(struct save_context *ctx)
 	}
 }
 
-static void save_stash(struct save_context *ctx, struct follow_remote *mail,
-		       struct istream *input)
+static void save_tell_received(struct save_context *ctx, uoff_t size)
 {
-	struct mail_user *user = ctx->box->box->storage->user;
-	string_t *path = t_str_new(128);
-	struct ostream *output;
+	const struct migration_follow_settings *set = ctx->box->follow->set;
 
-	mail_user_set_get_temp_prefix(path, user->set);
-	mail->stash_fd = safe_mkstemp_hostpid(path, 0600, (uid_t)-1, (gid_t)-1);
-	if (mail->stash_fd == -1) {
-		e_error(ctx->box->box->event, "safe_mkstemp(%s) failed: %m",
-			str_c(path));
-		return;
-	}
-	i_unlink(str_c(path));
-	output = o_stream_create_fd_file(mail->stash_fd, 0, FALSE);
-	if (o_stream_send_istream(output, input) !=
-		    OSTREAM_SEND_ISTREAM_RESULT_FINISHED ||
-	    o_stream_finish(output) < 0) {
-		e_error(ctx->box->box->event, "write(%s) failed: %s",
-			str_c(path), o_stream_get_error(output));
-		i_close_fd(&mail->stash_fd);
-	} else {
-		mail->state = FOLLOW_REMOTE_STASHED;
-	}
-	o_stream_destroy(&output);
+	set->callbacks->received(set->context, size);
 }
 
-static struct istream *save_open_body(const struct imapc_untagged_reply *reply,
-				      const struct imap_arg *list)
+static void save_whole(struct save_context *ctx, struct follow_remote *mail,
+		       struct istream *input)
 {
-	const struct imapc_arg_file *file;
-	const struct imap_arg *body;
-	const char *str;
-	unsigned int i;
+	uoff_t size;
 
-	body = migration_remote_get_value(list, "BODY[]");
-	if (body == NULL)
-		return NULL;
-	for (i = 0; i < reply->file_args_count; i++) {
-		file = &reply->file_args[i];
-		if (&imap_arg_as_list(file->parent_arg)[file->list_idx] == body)
-			return i_stream_create_fd(file->fd, IO_BLOCK_SIZE);
-	}
-	if (!imap_arg_get_nstring(body, &str) || str == NULL)
-		return NULL;
-	return i_stream_create_from_data(str, body->str_len);
+	if (i_stream_get_size(input, TRUE, &size) <= 0)
+		size = 0;
+	save_tell_received(ctx, size);
+	if (size == 0 && mail->size > 0 && mail->size != UOFF_T_MAX)
+		return; /* as bad as nothing */
+	if (ctx->pending || mail == &ctx->mails[ctx->decided])
+		save_body(ctx, mail, input);
+	else if (follow_stash_add(ctx->box, mail, input) == 0)
+		mail->state = FOLLOW_REMOTE_STASHED;
 }
 
 static void
@@ -337,7 +318,8 @@ save_arrived(struct save_context *ctx, const struct imapc_untagged_reply *reply)
 	struct follow_remote *mail;
 	struct istream *input;
 	uint64_t number;
-	uoff_t size;
+	uoff_t offset;
+	bool part;
 
 	if (!imap_arg_get_list(&reply->args[0], &list) ||
 	    !migration_remote_get_number(list, "UID", &number) ||
@@ -347,19 +329,13 @@ save_arrived(struct save_context *ctx, const struct imapc_untagged_reply *reply)
 	if (mail == NULL || mail->state == FOLLOW_REMOTE_DONE ||
 	    mail->state == FOLLOW_REMOTE_STASHED)
 		return;
-	input = save_open_body(reply, list);
+	input = follow_stash_read_body(reply, list, &part, &offset);
 	if (input == NULL)
 		return;
-	if (i_stream_get_size(input, TRUE, &size) <= 0)
-		size = 0;
-	ctx->box->follow->set->callbacks->received(
-		ctx->box->follow->set->context, size);
-	if (size == 0 && mail->size > 0 && mail->size != UOFF_T_MAX)
-		; /* as bad as nothing */
-	else if (ctx->pending || mail == &ctx->mails[ctx->decided])
-		save_body(ctx, mail, input);
+	if (part)
+		follow_stash_add_part(ctx->box, mail, input, offset);
 	else
-		save_stash(ctx, mail, input);
+		save_whole(ctx, mail, input);
 	i_stream_unref(&input);
 }
 
@@ -401,6 +377,60 @@ save_batch_answered(const struct imapc_command_reply *reply, void *context)
 	}
 }
 
+static void
+save_send_part(struct save_context *ctx, migration_remote_callback_t *callback,
+	       void *context, const struct follow_remote *mail, uoff_t offset)
+{
+	migration_remote_send(ctx->remote, callback, context,
+			      "UID FETCH %u (BODY.PEEK[]<%1s.%u>)", mail->uid,
+			      dec2str(offset), FOLLOW_STASH_PART_BYTES);
+}
+
+static void
+save_part_answered(const struct imapc_command_reply *reply, void *context)
+{
+	struct save_batch *batch = context;
+	struct save_context *ctx = batch->ctx;
+	struct follow_remote *mail = &ctx->mails[batch->first];
+
+	if (batch->more)
+		return;
+	if (mail->state == FOLLOW_REMOTE_WAITING) {
+		if (follow_stash_is_whole(mail)) {
+			save_tell_received(ctx, mail->stash_bytes);
+			mail->state = FOLLOW_REMOTE_STASHED;
+		} else if (mail->stash_fd != -1 &&
+			   mail->stash_bytes == batch->part_end) {
+			/* larger than the provider has said */
+			batch->part_end += FOLLOW_STASH_PART_BYTES;
+			save_send_part(ctx, save_part_answered, batch, mail,
+				       mail->stash_bytes);
+			return;
+		}
+	}
+	save_batch_answered(reply, batch);
+}
+
+static void save_ask_part(struct save_context *ctx)
+{
+	const struct follow_remote *mail = &ctx->mails[ctx->asked];
+	const uoff_t offset = ctx->part_asked;
+	struct save_batch *batch;
+
+	ctx->part_asked += FOLLOW_STASH_PART_BYTES;
+	batch = p_new(ctx->box->pool, struct save_batch, 1);
+	batch->ctx = ctx;
+	batch->first = ctx->asked;
+	batch->end = ctx->asked + 1;
+	batch->part_end = ctx->part_asked;
+	batch->more = ctx->part_asked <= mail->size;
+	if (!batch->more) {
+		ctx->part_asked = 0;
+		ctx->asked++;
+	}
+	save_send_part(ctx, save_part_answered, batch, mail, offset);
+}
+
 /* One that has cost us the connection before is asked for alone. */
 static void save_ask(struct save_context *ctx)
 {
@@ -419,6 +449,13 @@ static void save_ask(struct save_context *ctx)
 		    (count > 0 && (mail->uid == suspect_uid ||
 				   ctx->mails[first].uid == suspect_uid)))
 			break;
+		if (follow_stash_is_large(mail)) {
+			if (count == 0) {
+				save_ask_part(ctx);
+				return;
+			}
+			break;
+		}
 		if (count++ == 0)
 			first = ctx->asked;
 		bytes += mail->size == UOFF_T_MAX ? 0 : mail->size;
@@ -443,7 +480,8 @@ static void save_lost(struct save_context *ctx)
 	struct migration_mark_header *hdr = ctx->box->hdr;
 	uint32_t uid;
 
-	if (ctx->failed || ctx->decided >= ctx->asked ||
+	if (ctx->failed ||
+	    (ctx->decided >= ctx->asked && ctx->part_asked == 0) ||
 	    set->callbacks->is_stopped(set->context))
 		return;
 	uid = ctx->mails[ctx->decided].uid;
@@ -506,16 +544,46 @@ save_one_answered(const struct imapc_command_reply *reply, void *context)
 		ctx->refused = p_strdup(ctx->box->pool, reply->text_full);
 }
 
+/* Until a part is the last one or does not come. Returns 0, or -1 if the
+   connection is lost. */
+static int
+save_one_in_parts(struct save_context *ctx, struct follow_remote *mail)
+{
+	uoff_t offset = 0;
+
+	i_close_fd(&mail->stash_fd);
+	mail->stash_ended = FALSE;
+	for (;;) {
+		save_send_part(ctx, save_one_answered, ctx, mail, offset);
+		if (migration_remote_wait(ctx->remote, 0) < 0)
+			return -1;
+		if (mail->stash_fd == -1 || mail->stash_ended ||
+		    mail->stash_bytes == offset)
+			break;
+		offset = mail->stash_bytes;
+	}
+	if (follow_stash_is_whole(mail)) {
+		save_tell_received(ctx, mail->stash_bytes);
+		save_stashed(ctx, mail);
+	}
+	return 0;
+}
+
 /* Alone: whatever is wrong with it costs nobody else anything. */
 static int save_one(struct save_context *ctx, struct follow_remote *mail)
 {
 	pool_t pool = ctx->box->pool;
 
 	ctx->refused = NULL;
-	migration_remote_send(ctx->remote, save_one_answered, ctx,
-			      "UID FETCH %u (BODY.PEEK[])", mail->uid);
-	if (migration_remote_wait(ctx->remote, 0) < 0)
-		return -1;
+	if (follow_stash_is_large(mail)) {
+		if (save_one_in_parts(ctx, mail) < 0)
+			return -1;
+	} else {
+		migration_remote_send(ctx->remote, save_one_answered, ctx,
+				      "UID FETCH %u (BODY.PEEK[])", mail->uid);
+		if (migration_remote_wait(ctx->remote, 0) < 0)
+			return -1;
+	}
 	if (mail->state == FOLLOW_REMOTE_DONE || ctx->failed)
 		return 0;
 	mail->why =

@@ -18,7 +18,7 @@
 #define REMOTE_CONNECT_TIMEOUT_MSECS (30 * 1000)
 /* Without a byte from the provider while it owes us an answer */
 #define REMOTE_COMMAND_TIMEOUT_MSECS (5 * 60 * 1000)
-/* Literals of message bodies go to files and are not part of this. */
+/* Bodies are part of it, whatever imapc intends: doc/dovecot-notes.md. */
 #define REMOTE_MAX_LINE_BYTES (64 * 1024 * 1024)
 
 struct migration_remote {

@@ -2,6 +2,7 @@
 noted, the rest moves on, and they come as soon as the provider has them. Nobody
 but a scripted server does such things when told to."""
 
+import hashlib
 import json
 
 import pytest
@@ -348,3 +349,64 @@ def test_odd_bodies(moved, mail_format, literal):
             # Dovecot has no way to send a NUL or a bare LF
             expected = body.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
             assert data[0][1] == expected.replace(b"\0", b"\x80"), uid
+
+
+PART = 4 * 2**20
+LARGE = {
+    "exact": (2 * PART, 0), "odd": (2 * PART + 5, 0),
+    # what RFC822.SIZE says is more or less
+    "short": (1000, 2 * PART), "cut": (PART + 10, PART), "long": (2 * PART,
+                                                                -PART + 9),
+    "longer": (4 * PART, -2 * PART), "much longer": (PART + 9, -PART),
+    # whatever the part
+    "whole": (PART + 77, 0),
+    # at first
+    "late": (2 * PART, 0), "torn": (3 * PART, 0), "nil": (PART + 1, 0),
+}
+
+
+def large_mail(word, size, _more):
+    head = f"Message-ID: <{word}@liar.example>\r\n\r\n".encode()
+    body = b"".join(b"%08x" % number for number in range(size // 8 + 1))
+    return Message((head + body)[:size])
+
+
+class Large(MailSession):
+    bad = True
+
+    def size(self, uid, mail):
+        more = list(LARGE.values())[uid - 1][1] if uid <= len(LARGE) else 0
+        return len(mail.body) + more
+
+    def deliver_part(self, uid, mail, offset, size):
+        word = list(LARGE)[uid - 1]
+        if word == "whole":
+            return b"BODY[] " + self.deliver(uid, mail)
+        if self.bad and word == "late":
+            raise Refused(b"NO [SERVERBUG] not now")
+        if self.bad and word == "torn" and offset == PART:
+            raise Refused(b"NO [SERVERBUG] not that part")
+        if self.bad and word == "nil" and offset == PART:
+            return b"BODY[]<%d> NIL" % offset
+        return super().deliver_part(uid, mail, offset, size)
+
+
+@pytest.mark.parametrize("mail_format", FORMATS)
+def test_large_messages(moved, mail_format):
+    """They are asked for in parts, and put together."""
+    mails = {uid: large_mail(word, *what)
+             for uid, (word, what) in enumerate(LARGE.items(), 1)}
+    mails[20] = message("after")
+    script = serving({b"INBOX": Folder(mails)}, Large)
+    account = moved(script, mail_format=mail_format).wait()
+    late = {uid for uid, word in enumerate(LARGE, 1)
+            if word in ("late", "torn", "nil")}
+    odd = {uid for uid, (_, more) in enumerate(LARGE.values(), 1) if more}
+    assert {uid for _, uid, _ in account.notes()} == late | odd
+    assert account.uids() == set(mails) - late
+    script.bad = False
+    account.sync()
+    assert account.notes() == []
+    assert {mail.sha256 for mail in account.snapshot()["INBOX"].mails.values()
+            } == {hashlib.sha256(mail.body).hexdigest()
+                  for mail in mails.values()}
