@@ -217,6 +217,7 @@ gone_forget(struct migration_follow *follow, struct migration_folder *folder)
 
 int follow_gone(struct migration_follow *follow)
 {
+	struct migration_remote *remote = follow->set->remote;
 	const struct migration_overview_folder *renamed;
 	struct migration_folder *folder;
 	ARRAY_TYPE(migration_folder) gone;
@@ -231,14 +232,17 @@ int follow_gone(struct migration_follow *follow)
 	array_sort(&gone, gone_cmp);
 	array_foreach_elem(&gone, folder) {
 		/* only the provider itself may say so */
-		ret = migration_remote_command(follow->set->remote, &error,
-					       "STATUS %s (UIDVALIDITY)",
-					       folder->remote_name);
-		if (ret < 0)
-			return -1;
-		if (ret > 0 ||
-		    !migration_remote_refused_as_gone(follow->set->remote))
-			continue;
+		if (migration_remote_can_send_name(folder->remote_name)) {
+			ret = migration_remote_command(
+				remote, &error, "STATUS %1s (UIDVALIDITY)",
+				migration_remote_name(remote,
+						      folder->remote_name));
+			if (ret < 0)
+				return -1;
+			if (ret > 0 ||
+			    !migration_remote_refused_as_gone(remote))
+				continue;
+		}
 		renamed = gone_find_renamed(follow, folder);
 		if (renamed != NULL && gone_rename(follow, folder, renamed))
 			continue;

@@ -151,6 +151,10 @@ struct follow_mailbox {
    NULL = it is not the user's own. */
 const char *
 follow_pairs_name(struct migration_follow *follow, const char *remote_name);
+/* The name at the provider, for people, of a folder that could not keep it; else
+   NULL. */
+const char *follow_pairs_changed(struct migration_follow *follow,
+				 const struct follow_pair *pair);
 /* Finds the pairs: names, exclude, special-use. Folders that are new get an
    entry. */
 void follow_pairs_init(struct migration_follow *follow);

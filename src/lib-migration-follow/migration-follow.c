@@ -16,6 +16,19 @@ static void follow_note(struct migration_follow *follow,
 				     text);
 }
 
+/* No failure: it is found under another name. */
+static void follow_note_name(struct migration_follow *follow,
+			     const struct follow_pair *pair)
+{
+	const char *name = follow_pairs_changed(follow, pair);
+
+	if (name != NULL) {
+		follow_note(follow, pair->folder,
+			    t_strdup_printf("Called \"%s\" at the provider",
+					    name));
+	}
+}
+
 /* The mailbox cannot be used: now, or at all. */
 static void follow_mailbox_unusable(struct migration_follow *follow,
 				    const struct migration_folder *folder,
@@ -156,6 +169,7 @@ follow_pair(struct migration_follow *follow, struct follow_pair *pair,
 		pair->folder->subscribed = pair->listed->subscribed;
 		ret = migration_remote_wait(follow->set->remote, 0);
 	} else {
+		follow_note_name(follow, pair);
 		follow_mailbox_init(&box, follow, pair, mailbox);
 		ret = callback(&box, &error);
 		if (box.hdr->uid_validity != 0) {

@@ -3,76 +3,24 @@ noted, the rest moves on, and they come as soon as the provider has them. Nobody
 but a scripted server does such things when told to."""
 
 import hashlib
-import json
+from contextlib import ExitStack
 
 import pytest
 
-from checks import assert_answer
 from liar import Liar
 from liar_mail import (Folder, MailSession, Message, Refused, folder, message,
                        serving)
-from target import plain_provider
+from moved import PASSWORD, USER, Moved
 
-USER, PASSWORD = "rosa@old.example", "rosa's"
 FORMATS = ("maildir", "sdbox", "mdbox")
-
-
-class Moved:
-    """A user of a Liar and of a target. bad is what the script lies about."""
-
-    def __init__(self, make_target, liar, mail_format="sdbox", **settings):
-        self.liar = liar
-        self.target = make_target(
-            {"oldhost": plain_provider(liar.port, "old.example", **settings)},
-            overrides={"migration_login": "local",
-                       "migration_retry_min": "1 hours",
-                       "migration_retry_max": "1 hours"},
-            mail_format=mail_format)
-        assert_answer(self.target.login(USER, PASSWORD), "OK")
-
-    def wait(self):
-        self.target.store.wait_moved(USER)
-        return self
-
-    def sync(self, code=0):
-        """Returns the UID commands that the provider got."""
-        seen = len(self.liar.contacts)
-        result = self.target.doveadm("migration", "sync", "-u", USER)
-        assert result.returncode == code, result.stderr
-        return [name for contact in self.liar.contacts[seen:]
-                for name in contact.commands]
-
-    def uids(self, name="INBOX"):
-        return set(self.snapshot()[name].mails)
-
-    def words(self, name="INBOX"):
-        return sorted(mail.message_id.partition("@")[0].lstrip("<")
-                      for mail in self.snapshot()[name].mails.values())
-
-    def snapshot(self):
-        return self.target.snapshot(USER, PASSWORD)
-
-    def notes(self):
-        result = self.target.doveadm("-f", "json", "migration", "show", "-n",
-                                     USER, check=True)
-        return [(row["mailbox"], int(row["uid"]), row["text"])
-                for row in json.loads(result.stdout)]
 
 
 @pytest.fixture
 def moved(make_target):
     """Moves the user from a provider with that script."""
-    liars = []
-
-    def make(script, **kwargs):
-        liar = Liar(script)
-        liar.__enter__()
-        liars.append(liar)
-        return Moved(make_target, liar, **kwargs)
-
-    yield make
-    for liar in liars:
-        liar.__exit__(None, None, None)
+    with ExitStack() as stack:
+        yield lambda script, **kwargs: Moved(
+            make_target, stack.enter_context(Liar(script)), **kwargs)
 
 
 def words(*uids):
