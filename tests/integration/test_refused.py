@@ -358,3 +358,64 @@ def test_large_messages(moved, mail_format):
     assert {mail.sha256 for mail in account.snapshot()["INBOX"].mails.values()
             } == {hashlib.sha256(mail.body).hexdigest()
                   for mail in mails.values()}
+
+
+class Picky(MailSession):
+    """Refuses folders by their names: what is said stands in answers."""
+    answers = {}
+
+    def open_folder(self, name, _folder):
+        if name in self.answers:
+            raise Refused(self.answers[name])
+
+
+# whether the sync is complete without the folder
+@pytest.mark.parametrize("answer, complete", [
+    (b"NO cannot open", True), (b"NO [NOPERM] not yours", True),
+    (b"NO [SERVERBUG] index is corrupted", True),
+    (b"NO [NONEXISTENT] where is it", True),
+    (b"NO [UNAVAILABLE] try again later", False),
+    (b"NO [INUSE] locked", False)])
+def test_folder_is_refused(moved, answer, complete):
+    script = serving({b"INBOX": folder(2), b"Bad": folder(3),
+                      b"Good": folder(4)}, Picky, answers={b"Bad": answer})
+    account = moved(script)
+    if complete:
+        account.wait()
+    else:
+        account.target.store.wait_tried(USER)
+    assert account.words() == words(1, 2)
+    assert account.words("Good") == words(1, 2, 3, 4)
+    ((name, uid, text),) = account.notes()
+    assert (name, uid) == ("Bad", 0) and answer[3:].decode() in text
+    script.answers = {}
+    account.sync()
+    assert account.words("Bad") == words(1, 2, 3)
+    assert account.notes() == []
+
+
+class Vanished(MailSession):
+    """Lists a folder that does not exist."""
+
+    def _find(self, name):
+        if name == b"Listed":
+            raise Refused(b"NO [NONEXISTENT] no such folder")
+        return super()._find(name)
+
+
+def test_places_that_are_no_folders(moved):
+    """Only what can be opened comes, also below them."""
+    account = moved(serving({
+        b"INBOX": folder(1),
+        b"Place": Folder(attributes=b"\\Noselect \\HasChildren"),
+        b"Place/child": folder(2),
+        b"Gone": Folder(attributes=b"\\NonExistent"),
+        b"Gone/child": folder(3),
+        b"Nothing": Folder(attributes=b"\\Noselect \\HasNoChildren"),
+        b"Listed": folder(4)}, Vanished)).wait()
+    here = account.snapshot()
+    assert {name: len(here[name].mails) for name in here
+            if here[name].selectable} == {
+                "INBOX": 1, "Place/child": 2, "Gone/child": 3, "Listed": 0}
+    ((name, uid, text),) = account.notes()
+    assert (name, uid) == ("Listed", 0) and "no such folder" in text
