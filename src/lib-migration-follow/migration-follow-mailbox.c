@@ -148,6 +148,7 @@ static int mailbox_rebuild(struct follow_mailbox *box)
 	hdr->uid_validity = box->uid_validity;
 	hdr->comparing = TRUE;
 	array_clear(migration_mark_pending(box->mark));
+	array_clear(migration_mark_left_out(box->mark));
 	if (uid_validity != box->uid_validity) {
 		e_info(box->box->event,
 		       "The provider has made the mailbox anew (UIDVALIDITY %u "
@@ -187,6 +188,44 @@ static unsigned int mailbox_count_missing(const struct follow_mailbox *box)
 	       array_count(migration_mark_pending(box->mark));
 }
 
+/* What was left out and is not there any longer. */
+static void mailbox_forget_left_out(struct follow_mailbox *box)
+{
+	ARRAY_TYPE(migration_mark_left_out) *list =
+		migration_mark_left_out(box->mark);
+	const struct migration_mark_left_out *left_out;
+	unsigned int i;
+
+	if (!box->all_uids_known)
+		return;
+	for (i = array_count(list); i > 0; i--) {
+		left_out = array_idx(list, i - 1);
+		if (!seq_range_exists(&box->all_uids, left_out->uid) &&
+		    follow_fetch_find(box, left_out->uid) == NULL)
+			array_delete(list, i - 1, 1);
+	}
+}
+
+static void mailbox_note_left_out(struct follow_mailbox *box)
+{
+	const struct migration_mark_left_out *left_out;
+
+	array_foreach(migration_mark_left_out(box->mark), left_out) {
+		follow_mailbox_note(
+			box, left_out->uid,
+			t_strdup_printf("Left out for its size of %" PRIu64
+					" bytes, see max_size",
+					migration_mark_left_out_size(left_out)));
+	}
+	if (box->hdr->left_out_more > 0) {
+		follow_mailbox_note(
+			box, 0,
+			t_strdup_printf("%u more messages were left out for "
+					"their size, see max_size",
+					box->hdr->left_out_more));
+	}
+}
+
 /* Followed to the end. */
 static int mailbox_finish(struct follow_mailbox *box)
 {
@@ -212,6 +251,8 @@ static int mailbox_finish(struct follow_mailbox *box)
 	}
 	if (!box->flags_unknown)
 		hdr->highest_modseq = box->highest_modseq;
+	mailbox_forget_left_out(box);
+	hdr->left_out_more += box->left_out_more;
 	hdr->comparing = FALSE;
 	hdr->list_losses = 0;
 	hdr->taken_uid = 0;
@@ -357,12 +398,14 @@ int follow_mailbox_run(struct follow_mailbox *box)
 		follow_local_read(box);
 		ret = follow_local_update(box);
 		follow_mailbox_report(box);
-		return ret;
+	} else {
+		if (box->follow->set->unclean)
+			box->hdr->comparing = TRUE;
+		ret = mailbox_follow(box);
+		migration_remote_close(box->follow->set->remote);
 	}
-	if (box->follow->set->unclean)
-		box->hdr->comparing = TRUE;
-	ret = mailbox_follow(box);
-	migration_remote_close(box->follow->set->remote);
+	if (ret > 0)
+		mailbox_note_left_out(box);
 	return ret;
 }
 

@@ -129,6 +129,8 @@ struct follow_mailbox {
 
 	/* messages that are not here, for the report */
 	unsigned int missing;
+	/* above max_size, and too many for the list */
+	unsigned int left_out_more;
 	/* UIDNEXT here */
 	uint32_t next_uid;
 

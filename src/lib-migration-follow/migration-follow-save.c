@@ -681,6 +681,9 @@ static void save_look_here(struct save_context *ctx)
 		mail = &ctx->mails[i];
 		if (max_size > 0 && mail->size != UOFF_T_MAX &&
 		    mail->size > max_size) {
+			if (!migration_mark_add_left_out(ctx->box->mark,
+							 mail->uid, mail->size))
+				ctx->box->left_out_more++;
 			save_leave_out(ctx, mail);
 			continue;
 		}

@@ -8,13 +8,14 @@
 #include "migration-mark.h"
 
 #define MARK_EXTENSION "migration"
-#define MARK_VERSION 1
+#define MARK_VERSION 2
 /* state of the header: comparing, and list_losses above it */
 #define MARK_STATE_COMPARING 0x01
 #define MARK_STATE_LOSSES_SHIFT 8
 
 /* On disk, in the machine's byte order as all of the index. Behind it are the
-   UIDs that are pending, then the keywords' names, each with its NUL. */
+   UIDs that are pending, what was left out, and the keywords' names, each with
+   its NUL. */
 struct mark_disk_header {
 	uint32_t version;
 	uint32_t uid_validity;
@@ -27,6 +28,8 @@ struct mark_disk_header {
 	uint32_t state;
 	uint32_t bytes[2];
 	uint32_t pending_count;
+	uint32_t left_out_count;
+	uint32_t left_out_more;
 	uint32_t keywords_size;
 };
 
@@ -43,6 +46,7 @@ struct migration_mark {
 	uint32_t ext_id;
 	struct migration_mark_header hdr;
 	ARRAY_TYPE(uint32_t) pending;
+	ARRAY_TYPE(migration_mark_left_out) left_out;
 	ARRAY_TYPE(const_string) keywords;
 	/* of the header on disk */
 	size_t disk_size;
@@ -65,16 +69,19 @@ mark_parse(struct migration_mark *mark, const unsigned char *data, size_t size)
 {
 	struct mark_disk_header disk;
 	const char *names, *end;
-	size_t pending_size;
+	size_t pending_size, left_out_size;
 
 	mark->disk_size = size;
 	if (size < sizeof(disk))
 		return;
 	memcpy(&disk, data, sizeof(disk));
 	pending_size = (size_t)disk.pending_count * sizeof(uint32_t);
+	left_out_size = (size_t)disk.left_out_count *
+			sizeof(struct migration_mark_left_out);
 	if (disk.version != MARK_VERSION || pending_size > size ||
-	    disk.keywords_size > size ||
-	    sizeof(disk) + pending_size + disk.keywords_size > size)
+	    left_out_size > size || disk.keywords_size > size ||
+	    sizeof(disk) + pending_size + left_out_size + disk.keywords_size >
+		    size)
 		return;
 	mark->hdr.uid_validity = disk.uid_validity;
 	mark->hdr.last_uid = disk.last_uid;
@@ -88,7 +95,12 @@ mark_parse(struct migration_mark *mark, const unsigned char *data, size_t size)
 	mark->hdr.bytes = mark_join(disk.bytes);
 	array_append(&mark->pending, (const uint32_t *)(data + sizeof(disk)),
 		     disk.pending_count);
+	mark->hdr.left_out_more = disk.left_out_more;
 	names = (const char *)data + sizeof(disk) + pending_size;
+	array_append(&mark->left_out,
+		     (const struct migration_mark_left_out *)names,
+		     disk.left_out_count);
+	names += left_out_size;
 	end = names + disk.keywords_size;
 	while (names < end) {
 		const char *name = p_strndup(mark->pool, names, end - names);
@@ -112,6 +124,7 @@ struct migration_mark *migration_mark_init(struct mailbox *box)
 	mark->pool = pool;
 	mark->box = box;
 	p_array_init(&mark->pending, pool, 8);
+	p_array_init(&mark->left_out, pool, 8);
 	p_array_init(&mark->keywords, pool, 8);
 	mark->ext_id = mail_index_ext_register(box->index, MARK_EXTENSION,
 					       sizeof(struct mark_disk_header),
@@ -164,6 +177,36 @@ void migration_mark_set_pending(struct migration_mark *mark, uint32_t uid,
 	}
 }
 
+ARRAY_TYPE(migration_mark_left_out) *
+migration_mark_left_out(struct migration_mark *mark)
+{
+	return &mark->left_out;
+}
+
+bool migration_mark_add_left_out(struct migration_mark *mark, uint32_t uid,
+				 uint64_t size)
+{
+	struct migration_mark_left_out *left_out;
+
+	/* by a run that did not come further */
+	array_foreach_modifiable(&mark->left_out, left_out) {
+		if (left_out->uid == uid)
+			return TRUE;
+	}
+	if (array_count(&mark->left_out) >= MIGRATION_MARK_LEFT_OUT)
+		return FALSE;
+	left_out = array_append_space(&mark->left_out);
+	left_out->uid = uid;
+	mark_split(size, left_out->size);
+	return TRUE;
+}
+
+uint64_t
+migration_mark_left_out_size(const struct migration_mark_left_out *left_out)
+{
+	return mark_join(left_out->size);
+}
+
 uint64_t migration_mark_keyword(struct migration_mark *mark, const char *name)
 {
 	const char *const *names;
@@ -201,6 +244,8 @@ void migration_mark_write(struct migration_mark *mark,
 		.state = (mark->hdr.comparing ? MARK_STATE_COMPARING : 0) |
 			 mark->hdr.list_losses << MARK_STATE_LOSSES_SHIFT,
 		.pending_count = array_count(&mark->pending),
+		.left_out_count = array_count(&mark->left_out),
+		.left_out_more = mark->hdr.left_out_more,
 	};
 	buffer_t *buf = t_buffer_create(512);
 	const char *name;
@@ -210,6 +255,7 @@ void migration_mark_write(struct migration_mark *mark,
 	mark_split(mark->hdr.bytes, disk.bytes);
 	buffer_append(buf, &disk, sizeof(disk));
 	buffer_append_buf(buf, mark->pending.arr.buffer, 0, SIZE_MAX);
+	buffer_append_buf(buf, mark->left_out.arr.buffer, 0, SIZE_MAX);
 	start = buf->used;
 	array_foreach_elem(&mark->keywords, name)
 		buffer_append(buf, name, strlen(name) + 1);

@@ -419,3 +419,29 @@ def test_places_that_are_no_folders(moved):
                 "INBOX": 1, "Place/child": 2, "Gone/child": 3, "Listed": 0}
     ((name, uid, text),) = account.notes()
     assert (name, uid) == ("Listed", 0) and "no such folder" in text
+
+
+def test_max_size(moved):
+    """What is left out is known as long as it is there."""
+    script = serving({b"INBOX": folder(3), b"Many": Folder(
+        {uid: message("", b"x" * 600) for uid in range(1, 251)})})
+    script.mailboxes[b"INBOX"].mails[2] = message("large", b"\r\n" * 300)
+    account = moved(script, max_size="500").wait()
+    assert account.words() == words(1, 3)
+    assert account.uids("Many") == set()
+
+    def noted():
+        assert all("max_size" in text for _, _, text in account.notes())
+        inbox = [note[1] for note in account.notes() if note[0] == "INBOX"]
+        return inbox, len(account.notes()) - len(inbox)
+
+    assert noted() == ([2], 101)
+    assert "600 bytes" in account.notes()[0][2]
+    assert any("150 more" in text for _, _, text in account.notes())
+    account.sync()
+    assert noted() == ([2], 101)
+    script.mailboxes[b"INBOX"].mails[4] = message("", b"y" * 700)
+    del script.mailboxes[b"INBOX"].mails[2]
+    account.sync()
+    assert noted() == ([4], 101)
+    assert account.words() == words(1, 3)
