@@ -37,9 +37,8 @@ int follow_mailbox_failed(struct follow_mailbox *box, struct mailbox *failed)
 	if (error == MAIL_ERROR_NOQUOTA || error == MAIL_ERROR_UNAVAILABLE ||
 	    error == MAIL_ERROR_PERM) {
 		/* the others will not do better */
-		follow->local_error = p_strdup_printf(follow->pool,
-						      "Mailbox %s: %s",
-						      box->folder->name, text);
+		follow->local_error =
+			follow_mailbox_error(follow, box->folder, text);
 	}
 	return 0;
 }

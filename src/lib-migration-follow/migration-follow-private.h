@@ -147,6 +147,13 @@ struct follow_mailbox {
 	bool refused;
 };
 
+/* --- migration-follow.c --- */
+
+/* An error of a mailbox for people. */
+const char *
+follow_mailbox_error(struct migration_follow *follow,
+		     const struct migration_folder *folder, const char *text);
+
 /* --- migration-follow-pairs.c --- */
 
 /* What a folder of the provider is called here, without the namespace's prefix;

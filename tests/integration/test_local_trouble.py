@@ -79,6 +79,7 @@ def test_full_disk(old, make_target, mail_format, size):
         job = target.store.wait_for(USER, attempts=1)
         assert job["control"] == "active"
         assert "No space left on device" in job["error"]
+        assert job["error"].count("Mailbox") == 1
         assert {uid for _, uid, _ in notes(target)} == {0}
         target.settle_log()
         assert target.log_lines("error", USER, "Sync failed (attempt 1)",
