@@ -53,24 +53,38 @@ folder_is_bad_char(const struct migration_folder_names *names, unichar_t chr)
 		chr == (unsigned char)names->storage_sep);
 }
 
+static const char *folder_decode(const char *encoded)
+{
+	string_t *decoded = t_str_new(64);
+
+	if (imap_utf7_to_utf8(encoded, decoded) < 0) {
+		/* RFC 9051 servers may send UTF-8; anything may come */
+		str_truncate(decoded, 0);
+		if (uni_utf8_get_valid_data((const unsigned char *)encoded,
+					    strlen(encoded), decoded))
+			str_append(decoded, encoded);
+	}
+	return str_c(decoded);
+}
+
+static bool folder_is_reserved(const struct migration_folder_names *names,
+			       const char *component)
+{
+	return strcmp(component, ".") == 0 || strcmp(component, "..") == 0 ||
+	       (names->reserved != NULL &&
+		str_array_find(names->reserved, component));
+}
+
 static void folder_append_component(const struct migration_folder_names *names,
 				    string_t *dest, const char *component)
 {
-	string_t *decoded = t_str_new(64);
-	const unsigned char *p, *end;
+	const char *decoded = folder_decode(component);
+	const unsigned char *p = (const unsigned char *)decoded;
+	const unsigned char *end = p + strlen(decoded);
 	unichar_t chr;
 	size_t start = str_len(dest);
 	int len;
 
-	if (imap_utf7_to_utf8(component, decoded) < 0) {
-		/* RFC 9051 servers may send UTF-8; anything may come */
-		str_truncate(decoded, 0);
-		if (uni_utf8_get_valid_data((const unsigned char *)component,
-					    strlen(component), decoded))
-			str_append(decoded, component);
-	}
-	p = str_data(decoded);
-	end = p + str_len(decoded);
 	for (; p < end; p += len) {
 		len = uni_utf8_get_char_n(p, end - p, &chr);
 		if (len <= 0) {
@@ -85,8 +99,7 @@ static void folder_append_component(const struct migration_folder_names *names,
 	}
 	if (str_len(dest) == start)
 		str_append_c(dest, FOLDER_BAD_CHAR);
-	else if (strcmp(str_c(dest) + start, ".") == 0 ||
-		 strcmp(str_c(dest) + start, "..") == 0)
+	else if (folder_is_reserved(names, str_c(dest) + start))
 		str_insert(dest, start, "_");
 }
 
@@ -144,6 +157,7 @@ const char *migration_folder_name(const struct migration_folder_names *names,
 	const char *whole[] = { NULL, NULL };
 	const char *const *components;
 	string_t *dest = t_str_new(128);
+	const size_t inbox_len = strlen(FOLDER_INBOX);
 
 	if (strcasecmp(name, FOLDER_INBOX) == 0)
 		return FOLDER_INBOX;
@@ -160,7 +174,40 @@ const char *migration_folder_name(const struct migration_folder_names *names,
 	/* below the prefix, and not the INBOX */
 	if (strcasecmp(str_c(dest), FOLDER_INBOX) == 0)
 		str_append_c(dest, FOLDER_BAD_CHAR);
+	else if (strncasecmp(str_c(dest), FOLDER_INBOX, inbox_len) == 0 &&
+		 str_c(dest)[inbox_len] == names->local_sep)
+		/* Dovecot opens it by that name */
+		buffer_write(dest, 0, FOLDER_INBOX, inbox_len);
 	return folder_shorten(names, str_c(dest));
+}
+
+const char *migration_folder_name_there(const char *name)
+{
+	return folder_decode(name);
+}
+
+bool migration_folder_is_changed(const struct migration_folder_names *names,
+				 const char *name, const char *local_name)
+{
+	char *there;
+
+	if (strcasecmp(name, FOLDER_INBOX) == 0)
+		return strcmp(local_name, FOLDER_INBOX) != 0;
+	name = folder_skip_prefix(names, name);
+	if (name == NULL)
+		return TRUE;
+	there = t_strdup_noconst(folder_decode(name));
+	if (names->remote_sep != names->local_sep &&
+	    names->remote_sep != '\0') {
+		/* a local separator that is none there was replaced */
+		if (strchr(there, names->local_sep) != NULL)
+			return TRUE;
+		for (char *p = there; *p != '\0'; p++) {
+			if (*p == names->remote_sep)
+				*p = names->local_sep;
+		}
+	}
+	return strcmp(there, local_name) != 0;
 }
 
 bool migration_folder_is_below_inbox(const char *const *names, char sep)

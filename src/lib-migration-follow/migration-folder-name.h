@@ -16,6 +16,8 @@ struct migration_folder_names {
 	char remote_sep;
 	/* Of the namespace here, and of the names on disk */
 	char local_sep, storage_sep;
+	/* Names that no level can have here, NULL-terminated; may be NULL */
+	const char *const *reserved;
 };
 
 /* name is as the provider gives it, in modified UTF-7 (RFC 9051 appendix A;
@@ -24,6 +26,12 @@ struct migration_folder_names {
    is not below the prefix. */
 const char *migration_folder_name(const struct migration_folder_names *names,
 				  const char *name);
+
+/* The name at the provider for people, in UTF-8. */
+const char *migration_folder_name_there(const char *name);
+/* Whether the name here differs in more than prefix and separator. */
+bool migration_folder_is_changed(const struct migration_folder_names *names,
+				 const char *name, const char *local_name);
 
 /* The prefix of a server that does not tell (no NAMESPACE): "INBOX" and the
    separator if each folder but INBOX is below it, and there is one. */

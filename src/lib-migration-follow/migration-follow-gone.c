@@ -341,9 +341,11 @@ static int gone_is_gone(struct migration_follow *follow,
 
 	if (gone_find_listed(follow, folder->remote_name) != NULL)
 		return 0;
-	ret = migration_remote_command(remote, &error,
-				       "STATUS %s (UIDVALIDITY)",
-				       folder->remote_name);
+	if (!migration_remote_can_send_name(folder->remote_name))
+		return 1;
+	ret = migration_remote_command(
+		remote, &error, "STATUS %1s (UIDVALIDITY)",
+		migration_remote_name(remote, folder->remote_name));
 	if (ret < 0)
 		return -1;
 	return ret == 0 && migration_remote_refused_as_gone(remote) ? 1 : 0;

@@ -37,9 +37,8 @@ int follow_mailbox_failed(struct follow_mailbox *box, struct mailbox *failed)
 	if (error == MAIL_ERROR_NOQUOTA || error == MAIL_ERROR_UNAVAILABLE ||
 	    error == MAIL_ERROR_PERM) {
 		/* the others will not do better */
-		follow->local_error = p_strdup_printf(follow->pool,
-						      "Mailbox %s: %s",
-						      box->folder->name, text);
+		follow->local_error =
+			follow_mailbox_error(follow, box->folder, text);
 	}
 	return 0;
 }
@@ -152,6 +151,7 @@ static int mailbox_rebuild(struct follow_mailbox *box)
 	hdr->uid_validity = box->uid_validity;
 	hdr->comparing = TRUE;
 	array_clear(migration_mark_pending(box->mark));
+	array_clear(migration_mark_left_out(box->mark));
 	if (uid_validity != box->uid_validity) {
 		e_info(box->box->event,
 		       "The provider has made the mailbox anew (UIDVALIDITY %u "
@@ -191,13 +191,42 @@ static unsigned int mailbox_count_missing(const struct follow_mailbox *box)
 	       array_count(migration_mark_pending(box->mark));
 }
 
-/* Were any expunged? Only asked for if the numbers say so. */
-static int mailbox_find_expunged(struct follow_mailbox *box)
+/* What was left out and is not there any longer. */
+static void mailbox_forget_left_out(struct follow_mailbox *box)
 {
-	if (box->all_uids_known || box->doubtful ||
-	    box->hdr->messages + array_count(&box->fresh) == box->exists)
-		return 1;
-	return follow_fetch_uids(box);
+	ARRAY_TYPE(migration_mark_left_out) *list =
+		migration_mark_left_out(box->mark);
+	const struct migration_mark_left_out *left_out;
+	unsigned int i;
+
+	if (!box->all_uids_known)
+		return;
+	for (i = array_count(list); i > 0; i--) {
+		left_out = array_idx(list, i - 1);
+		if (!seq_range_exists(&box->all_uids, left_out->uid) &&
+		    follow_fetch_find(box, left_out->uid) == NULL)
+			array_delete(list, i - 1, 1);
+	}
+}
+
+static void mailbox_note_left_out(struct follow_mailbox *box)
+{
+	const struct migration_mark_left_out *left_out;
+
+	array_foreach(migration_mark_left_out(box->mark), left_out) {
+		follow_mailbox_note(
+			box, left_out->uid,
+			t_strdup_printf("Left out for its size of %" PRIu64
+					" bytes, see max_size",
+					migration_mark_left_out_size(left_out)));
+	}
+	if (box->hdr->left_out_more > 0) {
+		follow_mailbox_note(
+			box, 0,
+			t_strdup_printf("%u more messages were left out for "
+					"their size, see max_size",
+					box->hdr->left_out_more));
+	}
 }
 
 /* Followed to the end. */
@@ -223,8 +252,12 @@ static int mailbox_finish(struct follow_mailbox *box)
 					"nothing is expunged here",
 					box->exists));
 	}
-	hdr->highest_modseq = box->highest_modseq;
+	if (!box->flags_unknown)
+		hdr->highest_modseq = box->highest_modseq;
+	mailbox_forget_left_out(box);
+	hdr->left_out_more += box->left_out_more;
 	hdr->comparing = FALSE;
+	hdr->list_losses = 0;
 	hdr->taken_uid = 0;
 	hdr->suspect_uid = 0;
 	hdr->local_next_uid = box->next_uid;
@@ -284,8 +317,7 @@ static int mailbox_follow(struct follow_mailbox *box)
 
 	if ((ret = mailbox_examine(box)) <= 0 ||
 	    (ret = mailbox_prepare(box)) <= 0 ||
-	    (ret = follow_fetch_list(box)) <= 0 ||
-	    (ret = mailbox_find_expunged(box)) <= 0)
+	    (ret = follow_fetch_list(box)) <= 0)
 		return ret;
 	follow_local_read(box);
 	box->missing = mailbox_count_missing(box);
@@ -326,6 +358,7 @@ void follow_mailbox_init(struct follow_mailbox *box,
 	p_array_init(&box->locals, box->pool, 128);
 	p_array_init(&box->known, box->pool, 128);
 	p_array_init(&box->fresh, box->pool, 128);
+	p_array_init(&box->untold, box->pool, 8);
 	i_array_init(&box->all_uids, 128);
 	mailbox_get_open_status(mailbox, STATUS_UIDNEXT, &status);
 	box->next_uid = status.uidnext;
@@ -365,26 +398,25 @@ int follow_mailbox_run(struct follow_mailbox *box)
 		follow_local_read(box);
 		ret = follow_local_update(box);
 		follow_mailbox_report(box);
-		return ret;
+	} else {
+		if (box->follow->set->unclean)
+			box->hdr->comparing = TRUE;
+		ret = mailbox_follow(box);
+		migration_remote_close(box->follow->set->remote);
 	}
-	if (box->follow->set->unclean)
-		box->hdr->comparing = TRUE;
-	ret = mailbox_follow(box);
-	migration_remote_close(box->follow->set->remote);
+	if (ret > 0)
+		mailbox_note_left_out(box);
 	return ret;
 }
 
 /* Of an earlier message it was said why it is missing. */
-static void mailbox_note_unasked(struct follow_mailbox *box)
+static void mailbox_note_unasked(struct follow_mailbox *box, const char *why)
 {
 	uint32_t uid;
 
 	array_foreach_elem(migration_mark_pending(box->mark), uid) {
-		if (follow_fetch_find(box, uid) == NULL) {
-			follow_mailbox_note(box, uid,
-					    "The connection was lost before it "
-					    "could be asked for again");
-		}
+		if (follow_fetch_find(box, uid) == NULL)
+			follow_mailbox_note(box, uid, why);
 	}
 }
 
@@ -398,8 +430,12 @@ int follow_mailbox_retry_pending(struct follow_mailbox *box)
 		if (ret > 0)
 			ret = follow_save_pending(box);
 	}
-	if (ret < 0)
-		mailbox_note_unasked(box);
+	if (ret < 0) {
+		mailbox_note_unasked(box, "The connection was lost before it "
+					  "could be asked for again");
+	} else if (ret == 0) {
+		mailbox_note_unasked(box, box->error);
+	}
 	migration_remote_close(box->follow->set->remote);
 	return ret;
 }

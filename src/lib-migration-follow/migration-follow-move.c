@@ -137,6 +137,7 @@ int follow_empty(struct follow_mailbox *box, struct follow_mailbox *moved_to)
 	/* should the provider have such a folder once more, it comes anew */
 	i_zero(box->hdr);
 	array_clear(migration_mark_pending(box->mark));
+	array_clear(migration_mark_left_out(box->mark));
 	migration_mark_write(box->mark, trans);
 	return mailbox_transaction_commit(&trans) < 0 ||
 			       mailbox_sync(box->box, 0) < 0 ?

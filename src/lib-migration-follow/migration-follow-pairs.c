@@ -98,33 +98,95 @@ static void pairs_set_use(struct migration_follow *follow,
 	pair->use = use;
 }
 
+static const struct migration_folder_names *
+pairs_get_names(struct migration_follow *follow)
+{
+	/* of a Maildir whose folders are directories of these */
+	static const char *const maildir[] = { "cur", "new", "tmp", NULL };
+	struct mail_namespace *ns = follow->set->ns;
+	struct migration_folder_names *names;
+	const char **reserved;
+
+	names = t_new(struct migration_folder_names, 1);
+	names->prefix = follow->overview.prefix;
+	names->remote_sep = follow->overview.sep;
+	names->local_sep = mail_namespace_get_sep(ns);
+	names->storage_sep = mailbox_list_get_hierarchy_sep(ns->list);
+	if (*ns->list->set.maildir_name != '\0') {
+		reserved = t_new(const char *, 2);
+		reserved[0] = ns->list->set.maildir_name;
+		names->reserved = reserved;
+	} else if (ns->list->v.is_internal_name != NULL &&
+		   (ns->list->props & MAILBOX_LIST_PROP_NO_INTERNAL_NAMES) ==
+			   0) {
+		names->reserved = maildir;
+	}
+	return names;
+}
+
 const char *
 follow_pairs_name(struct migration_follow *follow, const char *remote_name)
 {
-	struct mail_namespace *ns = follow->set->ns;
-	const struct migration_folder_names names = {
-		.prefix = follow->overview.prefix,
-		.remote_sep = follow->overview.sep,
-		.local_sep = mail_namespace_get_sep(ns),
-		.storage_sep = mailbox_list_get_hierarchy_sep(ns->list),
-	};
+	return migration_folder_name(pairs_get_names(follow), remote_name);
+}
 
+const char *follow_pairs_foreign_name(struct migration_follow *follow,
+				      const char *remote_name)
+{
+	struct migration_folder_names names = *pairs_get_names(follow);
+
+	names.prefix = "";
 	return migration_folder_name(&names, remote_name);
+}
+
+const char *follow_pairs_changed(struct migration_follow *follow,
+				 const struct follow_pair *pair)
+{
+	struct mail_namespace *ns = follow->set->ns;
+	const char *name = pair->folder->name;
+	const char *special = pairs_get_special(ns, pair->use);
+
+	if (str_begins(name, ns->prefix))
+		name += ns->prefix_len;
+	if ((special != NULL && strcmp(name, special) == 0) ||
+	    !migration_folder_is_changed(pairs_get_names(follow),
+					 pair->listed->name, name))
+		return NULL;
+	return migration_folder_name_there(pair->listed->name);
+}
+
+/* What a new folder is called: that of its use if nobody else is called so. */
+static const char *
+pairs_choose_name(struct migration_follow *follow,
+		  const struct follow_pair *pair, const char *name,
+		  const char *const *all_names)
+{
+	struct mail_namespace *ns = follow->set->ns;
+	const char *special;
+
+	special = strcmp(name, "INBOX") == 0 ? NULL :
+					       pairs_get_special(ns, pair->use);
+	return special == NULL || str_array_find(all_names, special) ||
+			       pairs_has_name(follow,
+					      t_strconcat(ns->prefix, special,
+							  NULL)) ?
+		       name :
+		       special;
 }
 
 void follow_pairs_init(struct migration_follow *follow)
 {
-	struct mail_namespace *ns = follow->set->ns;
+	const struct migration_folder_names *names = pairs_get_names(follow);
 	const struct migration_overview_folder *listed;
 	ARRAY_TYPE(const_string) all_names;
-	const char *name, *special;
+	const char *name;
 	struct follow_pair *pair, new_pair;
-	unsigned int i;
+	unsigned int i, pass;
 
 	/* names first: a special one only moves where nobody is */
 	t_array_init(&all_names, 32);
 	array_foreach(&follow->overview.folders, listed) {
-		name = follow_pairs_name(follow, listed->name);
+		name = migration_folder_name(names, listed->name);
 		if (listed->noselect || name == NULL)
 			continue;
 		i_zero(&new_pair);
@@ -138,20 +200,22 @@ void follow_pairs_init(struct migration_follow *follow)
 		array_push_back(&all_names, &name);
 	}
 	array_append_zero(&all_names);
-	for (i = 0; i < array_count(&follow->pairs); i++) {
-		pair = array_idx_modifiable(&follow->pairs, i);
-		if (pair->folder != NULL)
-			continue;
-		name = array_idx_elem(&all_names, i);
-		special = strcmp(name, "INBOX") == 0 ?
-				  NULL :
-				  pairs_get_special(ns, pair->use);
-		if (special != NULL &&
-		    !str_array_find(array_front(&all_names), special) &&
-		    !pairs_has_name(follow,
-				    t_strconcat(ns->prefix, special, NULL)))
-			name = special;
-		pair->folder =
-			pairs_new_folder(follow, pair->listed->name, name);
+	/* who can keep the name comes before those that get it by a change */
+	for (pass = 0; pass < 2; pass++) {
+		for (i = 0; i < array_count(&follow->pairs); i++) {
+			pair = array_idx_modifiable(&follow->pairs, i);
+			name = array_idx_elem(&all_names, i);
+			if (pair->folder != NULL ||
+			    (pass == 0 &&
+			     migration_folder_is_changed(names,
+							 pair->listed->name,
+							 name)))
+				continue;
+			name = pairs_choose_name(follow, pair, name,
+						 array_front(&all_names));
+			pair->folder = pairs_new_folder(follow,
+							pair->listed->name,
+							name);
+		}
 	}
 }

@@ -2,15 +2,21 @@
 #define MIGRATION_FOLLOW_PRIVATE_H
 
 #include "array.h"
+#include "seq-range-array.h"
 #include "migration-flags.h"
 #include "migration-folders.h"
 #include "migration-follow.h"
 #include "migration-mark.h"
 #include "migration-overview.h"
 
+struct imapc_untagged_reply;
+struct imap_arg;
+
 /* Messages and bytes saved in one transaction: what a kill can cost. */
 #define FOLLOW_COMMIT_MESSAGES 100
 #define FOLLOW_COMMIT_BYTES (16 * 1024 * 1024)
+/* What is asked about a new message. */
+#define FOLLOW_FETCH_ITEMS "UID FLAGS INTERNALDATE RFC822.SIZE"
 
 /* A folder of the provider and its mailbox here. */
 struct follow_pair {
@@ -71,14 +77,24 @@ struct follow_remote {
 	const char *why;
 	enum follow_remote_state {
 		FOLLOW_REMOTE_WAITING = 0,
-		/* came before one with a lower UID */
+		/* came before one with a lower UID, or in parts */
 		FOLLOW_REMOTE_STASHED,
 		FOLLOW_REMOTE_DONE,
 		/* was asked for and did not come */
 		FOLLOW_REMOTE_MISSING,
 	} state;
+	/* what has come of it: a temporary file, how much is in it, and whether
+	   the last part is */
 	int stash_fd;
+	uoff_t stash_bytes;
+	bool stash_ended;
 };
+/* A message at the provider of which it says nothing but that it is there. */
+struct follow_untold {
+	uint32_t uid;
+	const char *why;
+};
+ARRAY_DEFINE_TYPE(follow_untold, struct follow_untold);
 ARRAY_DEFINE_TYPE(follow_local, struct follow_local);
 ARRAY_DEFINE_TYPE(follow_remote, struct follow_remote);
 
@@ -102,12 +118,18 @@ struct follow_mailbox {
 	ARRAY_TYPE(follow_remote) known;
 	/* above it */
 	ARRAY_TYPE(follow_remote) fresh;
-	/* all UIDs up to last_uid, if all_uids_known */
+	/* were asked about, too, and it says nothing */
+	ARRAY_TYPE(follow_untold) untold;
+	/* all UIDs, at least those up to last_uid, if all_uids_known */
 	ARRAY_TYPE(seq_range) all_uids;
 	bool all_uids_known;
+	/* it was not told whose flags have changed */
+	bool flags_unknown;
 
 	/* messages that are not here, for the report */
 	unsigned int missing;
+	/* above max_size, and too many for the list */
+	unsigned int left_out_more;
 	/* UIDNEXT here */
 	uint32_t next_uid;
 
@@ -125,6 +147,10 @@ struct follow_mailbox {
 /* --- migration-follow.c --- */
 
 bool follow_is_subscribed(struct mailbox *box);
+/* An error of a mailbox for people. */
+const char *
+follow_mailbox_error(struct migration_follow *follow,
+		     const struct migration_folder *folder, const char *text);
 
 /* --- migration-follow-move.c --- */
 
@@ -145,6 +171,13 @@ int follow_empty(struct follow_mailbox *box, struct follow_mailbox *moved_to);
    NULL = it is not the user's own. */
 const char *
 follow_pairs_name(struct migration_follow *follow, const char *remote_name);
+/* The same of one that is not: with its prefix. */
+const char *follow_pairs_foreign_name(struct migration_follow *follow,
+				      const char *remote_name);
+/* The name at the provider, for people, of a folder that could not keep it; else
+   NULL. */
+const char *follow_pairs_changed(struct migration_follow *follow,
+				 const struct follow_pair *pair);
 /* Finds the pairs: names, exclude, special-use. Folders that are new get an
    entry. */
 void follow_pairs_init(struct migration_follow *follow);
@@ -208,8 +241,10 @@ const char *const *follow_keyword_names(struct follow_mailbox *box,
 
 /* --- migration-follow-fetch.c --- */
 
-/* Asks for flags of what is known and all about what is new. Returns 1, 0 if
-   the provider refuses, -1 = the connection is lost. */
+/* Asks for flags of what is known and all about what is new, and if the numbers
+   say that this cannot be all, which UIDs there are. What is there and is not
+   told about becomes pending. Returns 1, 0 if the provider refuses, -1 = the
+   connection is lost. */
 int follow_fetch_list(struct follow_mailbox *box);
 /* The new message of that UID, or NULL. */
 struct follow_remote *
@@ -221,8 +256,23 @@ int follow_fetch_has_new(struct migration_follow *follow, const char *name,
 			 uint32_t last_uid);
 /* Asks all about what is pending. */
 int follow_fetch_pending(struct follow_mailbox *box);
-/* Asks which UIDs up to last_uid there still are. */
-int follow_fetch_uids(struct follow_mailbox *box);
+
+/* For follow_ask(): what else is asked about a new message; puts what came in
+   order; the provider refuses the mailbox. */
+const char *follow_fetch_more_items(const struct follow_mailbox *box);
+void follow_fetch_sort(struct follow_mailbox *box);
+void follow_fetch_refused(struct follow_mailbox *box, const char *text,
+			  bool for_now);
+
+/* --- migration-follow-ask.c --- */
+
+/* Asks about messages that are there, in ever smaller parts, so that one that
+   the provider cannot tell about hides no other; alone = one by one at once.
+   Those of which nothing comes are box->untold. Returns 1, 0 if the provider
+   refuses, -1 = the connection is lost; then the one that was asked for alone
+   is pending. */
+int follow_ask(struct follow_mailbox *box, const ARRAY_TYPE(uint32_t) *uids,
+	       bool alone);
 
 /* --- migration-follow-save.c --- */
 
@@ -231,6 +281,30 @@ int follow_save(struct follow_mailbox *box);
 /* Brings those of box->fresh that the provider could not deliver before, one
    by one. */
 int follow_save_pending(struct follow_mailbox *box);
+
+/* --- migration-follow-stash.c --- */
+
+/* imapc holds an answer in memory: what is larger is asked for in parts. */
+#define FOLLOW_STASH_PART_BYTES (4 * 1024 * 1024)
+
+bool follow_stash_is_large(const struct follow_remote *mail);
+/* The body in an answer to FETCH, and whether it is a part of it. NULL = there
+   is none. */
+struct istream *follow_stash_read_body(const struct imapc_untagged_reply *reply,
+				       const struct imap_arg *list,
+				       bool *part_r, uoff_t *offset_r);
+/* Appends to the message's temporary file. Returns 0, or -1 after it was
+   logged. */
+int follow_stash_add(struct follow_mailbox *box, struct follow_remote *mail,
+		     struct istream *input);
+/* The same with a part, if it is the next one. */
+void follow_stash_add_part(struct follow_mailbox *box,
+			   struct follow_remote *mail, struct istream *input,
+			   uoff_t offset);
+/* All parts have come. */
+bool follow_stash_is_whole(const struct follow_remote *mail);
+/* What is in the file, which belongs to the stream from now on. */
+struct istream *follow_stash_open(struct follow_remote *mail);
 
 /* --- migration-follow-match.c --- */
 

@@ -4,12 +4,9 @@
 #include "array.h"
 #include "imap-arg.h"
 #include "istream.h"
-#include "ostream.h"
-#include "safe-mkstemp.h"
 #include "str.h"
 #include "imapc-client.h"
 #include "mail-storage-private.h"
-#include "mail-user.h"
 #include "migration-remote.h"
 #include "migration-follow-private.h"
 
@@ -19,6 +16,8 @@
 #define SAVE_BATCH_MESSAGES 100
 #define SAVE_BATCH_BYTES (2 * 1024 * 1024)
 #define SAVE_BATCHES 4
+/* Messages of a mailbox whose sizes are noted. */
+#define SAVE_SIZE_NOTES 100
 
 struct save_context {
 	struct follow_mailbox *box;
@@ -35,7 +34,11 @@ struct save_context {
 	unsigned int count;
 	/* all in front of it are decided, and asked for */
 	unsigned int decided, asked;
+	/* of the next one to be asked for, if it comes in parts */
+	uoff_t part_asked;
 
+	/* were delivered with another size than the provider says */
+	unsigned int odd_sizes;
 	/* why the provider has not delivered the last one */
 	const char *refused;
 	/* pending ones: last_uid is above them */
@@ -46,34 +49,10 @@ struct save_context {
 struct save_batch {
 	struct save_context *ctx;
 	unsigned int first, end;
+	/* of the first only a part, up to there; more parts are asked for */
+	uoff_t part_end;
+	bool more;
 };
-
-static int uid_cmp(const uint32_t *a, const uint32_t *b)
-{
-	if (*a == *b)
-		return 0;
-	return *a < *b ? -1 : 1;
-}
-
-static void save_set_pending(struct follow_mailbox *box, uint32_t uid, bool set)
-{
-	ARRAY_TYPE(uint32_t) *pending = migration_mark_pending(box->mark);
-	unsigned int i, count;
-	const uint32_t *uids;
-
-	uids = array_get(pending, &count);
-	for (i = 0; i < count; i++) {
-		if (uids[i] != uid)
-			continue;
-		if (!set)
-			array_delete(pending, i, 1);
-		return;
-	}
-	if (set) {
-		array_push_back(pending, &uid);
-		array_sort(pending, uid_cmp);
-	}
-}
 
 static void save_begin(struct save_context *ctx)
 {
@@ -116,7 +95,7 @@ save_done(struct save_context *ctx, struct follow_remote *mail, uoff_t size)
 	struct follow_mailbox *box = ctx->box;
 
 	mail->state = FOLLOW_REMOTE_DONE;
-	save_set_pending(box, mail->uid, FALSE);
+	migration_mark_set_pending(box->mark, mail->uid, FALSE);
 	box->hdr->bytes += size;
 	if (box->missing > 0)
 		box->missing--;
@@ -228,6 +207,20 @@ static void save_leave_out(struct save_context *ctx, struct follow_remote *mail)
 	ctx->box->missing--;
 }
 
+/* Taken as it was delivered. */
+static void save_note_size(struct save_context *ctx,
+			   const struct follow_remote *mail, uoff_t size)
+{
+	const char *text;
+
+	if (++ctx->odd_sizes > SAVE_SIZE_NOTES)
+		return;
+	text = t_strdup_printf("The provider says that it has %" PRIuUOFF_T
+			       " bytes and delivered %" PRIuUOFF_T,
+			       mail->size, size);
+	follow_mailbox_note(ctx->box, mail->uid, text);
+}
+
 static void save_body(struct save_context *ctx, struct follow_remote *mail,
 		      struct istream *input)
 {
@@ -254,23 +247,25 @@ static void save_body(struct save_context *ctx, struct follow_remote *mail,
 		return;
 	}
 	box->next_uid = uid + 1;
-	if (mail->size != UOFF_T_MAX && input->v_offset < mail->size) {
-		follow_mailbox_note(
-			box, mail->uid,
-			t_strdup_printf(
-				"The provider says that it has %" PRIuUOFF_T
-				" bytes and delivered %" PRIuUOFF_T,
-				mail->size, input->v_offset));
-	}
+	if (mail->size != UOFF_T_MAX && input->v_offset != mail->size)
+		save_note_size(ctx, mail, input->v_offset);
 	save_done(ctx, mail, input->v_offset);
 	box->follow->set->callbacks->saved(box->follow->set->context);
+}
+
+static void save_stashed(struct save_context *ctx, struct follow_remote *mail)
+{
+	struct istream *input;
+
+	input = follow_stash_open(mail);
+	save_body(ctx, mail, input);
+	i_stream_unref(&input);
 }
 
 /* Decides one after the other, in the order of their UIDs. */
 static void save_decide(struct save_context *ctx)
 {
 	struct follow_remote *mail;
-	struct istream *input;
 
 	while (ctx->decided < ctx->count && !ctx->failed) {
 		mail = &ctx->mails[ctx->decided];
@@ -278,13 +273,11 @@ static void save_decide(struct save_context *ctx)
 			save_match(ctx, mail, mail->local);
 			mail->local = NULL;
 		} else if (mail->state == FOLLOW_REMOTE_STASHED) {
-			input = i_stream_create_fd_autoclose(&mail->stash_fd,
-							     IO_BLOCK_SIZE);
-			save_body(ctx, mail, input);
-			i_stream_unref(&input);
+			save_stashed(ctx, mail);
 		} else if (mail->state == FOLLOW_REMOTE_MISSING) {
 			save_begin(ctx);
-			save_set_pending(ctx->box, mail->uid, TRUE);
+			migration_mark_set_pending(ctx->box->mark, mail->uid,
+						   TRUE);
 		} else if (mail->state == FOLLOW_REMOTE_WAITING) {
 			return;
 		}
@@ -295,53 +288,27 @@ static void save_decide(struct save_context *ctx)
 	}
 }
 
-static void save_stash(struct save_context *ctx, struct follow_remote *mail,
-		       struct istream *input)
+static void save_tell_received(struct save_context *ctx, uoff_t size)
 {
-	struct mail_user *user = ctx->box->box->storage->user;
-	string_t *path = t_str_new(128);
-	struct ostream *output;
+	const struct migration_follow_settings *set = ctx->box->follow->set;
 
-	mail_user_set_get_temp_prefix(path, user->set);
-	mail->stash_fd = safe_mkstemp_hostpid(path, 0600, (uid_t)-1, (gid_t)-1);
-	if (mail->stash_fd == -1) {
-		e_error(ctx->box->box->event, "safe_mkstemp(%s) failed: %m",
-			str_c(path));
-		return;
-	}
-	i_unlink(str_c(path));
-	output = o_stream_create_fd_file(mail->stash_fd, 0, FALSE);
-	if (o_stream_send_istream(output, input) !=
-		    OSTREAM_SEND_ISTREAM_RESULT_FINISHED ||
-	    o_stream_finish(output) < 0) {
-		e_error(ctx->box->box->event, "write(%s) failed: %s",
-			str_c(path), o_stream_get_error(output));
-		i_close_fd(&mail->stash_fd);
-	} else {
-		mail->state = FOLLOW_REMOTE_STASHED;
-	}
-	o_stream_destroy(&output);
+	set->callbacks->received(set->context, size);
 }
 
-static struct istream *save_open_body(const struct imapc_untagged_reply *reply,
-				      const struct imap_arg *list)
+static void save_whole(struct save_context *ctx, struct follow_remote *mail,
+		       struct istream *input)
 {
-	const struct imapc_arg_file *file;
-	const struct imap_arg *body;
-	const char *str;
-	unsigned int i;
+	uoff_t size;
 
-	body = migration_remote_get_value(list, "BODY[]");
-	if (body == NULL)
-		return NULL;
-	for (i = 0; i < reply->file_args_count; i++) {
-		file = &reply->file_args[i];
-		if (&imap_arg_as_list(file->parent_arg)[file->list_idx] == body)
-			return i_stream_create_fd(file->fd, IO_BLOCK_SIZE);
-	}
-	if (!imap_arg_get_nstring(body, &str) || str == NULL)
-		return NULL;
-	return i_stream_create_from_data(str, body->str_len);
+	if (i_stream_get_size(input, TRUE, &size) <= 0)
+		size = 0;
+	save_tell_received(ctx, size);
+	if (size == 0 && mail->size > 0 && mail->size != UOFF_T_MAX)
+		return; /* as bad as nothing */
+	if (ctx->pending || mail == &ctx->mails[ctx->decided])
+		save_body(ctx, mail, input);
+	else if (follow_stash_add(ctx->box, mail, input) == 0)
+		mail->state = FOLLOW_REMOTE_STASHED;
 }
 
 static void
@@ -351,7 +318,8 @@ save_arrived(struct save_context *ctx, const struct imapc_untagged_reply *reply)
 	struct follow_remote *mail;
 	struct istream *input;
 	uint64_t number;
-	uoff_t size;
+	uoff_t offset;
+	bool part;
 
 	if (!imap_arg_get_list(&reply->args[0], &list) ||
 	    !migration_remote_get_number(list, "UID", &number) ||
@@ -361,17 +329,13 @@ save_arrived(struct save_context *ctx, const struct imapc_untagged_reply *reply)
 	if (mail == NULL || mail->state == FOLLOW_REMOTE_DONE ||
 	    mail->state == FOLLOW_REMOTE_STASHED)
 		return;
-	input = save_open_body(reply, list);
+	input = follow_stash_read_body(reply, list, &part, &offset);
 	if (input == NULL)
 		return;
-	if (i_stream_get_size(input, TRUE, &size) > 0) {
-		ctx->box->follow->set->callbacks->received(
-			ctx->box->follow->set->context, size);
-	}
-	if (ctx->pending || mail == &ctx->mails[ctx->decided])
-		save_body(ctx, mail, input);
+	if (part)
+		follow_stash_add_part(ctx->box, mail, input, offset);
 	else
-		save_stash(ctx, mail, input);
+		save_whole(ctx, mail, input);
 	i_stream_unref(&input);
 }
 
@@ -413,6 +377,60 @@ save_batch_answered(const struct imapc_command_reply *reply, void *context)
 	}
 }
 
+static void
+save_send_part(struct save_context *ctx, migration_remote_callback_t *callback,
+	       void *context, const struct follow_remote *mail, uoff_t offset)
+{
+	migration_remote_send(ctx->remote, callback, context,
+			      "UID FETCH %u (BODY.PEEK[]<%1s.%u>)", mail->uid,
+			      dec2str(offset), FOLLOW_STASH_PART_BYTES);
+}
+
+static void
+save_part_answered(const struct imapc_command_reply *reply, void *context)
+{
+	struct save_batch *batch = context;
+	struct save_context *ctx = batch->ctx;
+	struct follow_remote *mail = &ctx->mails[batch->first];
+
+	if (batch->more)
+		return;
+	if (mail->state == FOLLOW_REMOTE_WAITING) {
+		if (follow_stash_is_whole(mail)) {
+			save_tell_received(ctx, mail->stash_bytes);
+			mail->state = FOLLOW_REMOTE_STASHED;
+		} else if (mail->stash_fd != -1 &&
+			   mail->stash_bytes == batch->part_end) {
+			/* larger than the provider has said */
+			batch->part_end += FOLLOW_STASH_PART_BYTES;
+			save_send_part(ctx, save_part_answered, batch, mail,
+				       mail->stash_bytes);
+			return;
+		}
+	}
+	save_batch_answered(reply, batch);
+}
+
+static void save_ask_part(struct save_context *ctx)
+{
+	const struct follow_remote *mail = &ctx->mails[ctx->asked];
+	const uoff_t offset = ctx->part_asked;
+	struct save_batch *batch;
+
+	ctx->part_asked += FOLLOW_STASH_PART_BYTES;
+	batch = p_new(ctx->box->pool, struct save_batch, 1);
+	batch->ctx = ctx;
+	batch->first = ctx->asked;
+	batch->end = ctx->asked + 1;
+	batch->part_end = ctx->part_asked;
+	batch->more = ctx->part_asked <= mail->size;
+	if (!batch->more) {
+		ctx->part_asked = 0;
+		ctx->asked++;
+	}
+	save_send_part(ctx, save_part_answered, batch, mail, offset);
+}
+
 /* One that has cost us the connection before is asked for alone. */
 static void save_ask(struct save_context *ctx)
 {
@@ -431,6 +449,13 @@ static void save_ask(struct save_context *ctx)
 		    (count > 0 && (mail->uid == suspect_uid ||
 				   ctx->mails[first].uid == suspect_uid)))
 			break;
+		if (follow_stash_is_large(mail)) {
+			if (count == 0) {
+				save_ask_part(ctx);
+				return;
+			}
+			break;
+		}
 		if (count++ == 0)
 			first = ctx->asked;
 		bytes += mail->size == UOFF_T_MAX ? 0 : mail->size;
@@ -455,7 +480,8 @@ static void save_lost(struct save_context *ctx)
 	struct migration_mark_header *hdr = ctx->box->hdr;
 	uint32_t uid;
 
-	if (ctx->failed || ctx->decided >= ctx->asked ||
+	if (ctx->failed ||
+	    (ctx->decided >= ctx->asked && ctx->part_asked == 0) ||
 	    set->callbacks->is_stopped(set->context))
 		return;
 	uid = ctx->mails[ctx->decided].uid;
@@ -464,7 +490,7 @@ static void save_lost(struct save_context *ctx)
 		hdr->suspect_uid = uid;
 	} else {
 		hdr->suspect_uid = 0;
-		save_set_pending(ctx->box, uid, TRUE);
+		migration_mark_set_pending(ctx->box->mark, uid, TRUE);
 		ctx->decided++;
 	}
 }
@@ -518,16 +544,46 @@ save_one_answered(const struct imapc_command_reply *reply, void *context)
 		ctx->refused = p_strdup(ctx->box->pool, reply->text_full);
 }
 
+/* Until a part is the last one or does not come. Returns 0, or -1 if the
+   connection is lost. */
+static int
+save_one_in_parts(struct save_context *ctx, struct follow_remote *mail)
+{
+	uoff_t offset = 0;
+
+	i_close_fd(&mail->stash_fd);
+	mail->stash_ended = FALSE;
+	for (;;) {
+		save_send_part(ctx, save_one_answered, ctx, mail, offset);
+		if (migration_remote_wait(ctx->remote, 0) < 0)
+			return -1;
+		if (mail->stash_fd == -1 || mail->stash_ended ||
+		    mail->stash_bytes == offset)
+			break;
+		offset = mail->stash_bytes;
+	}
+	if (follow_stash_is_whole(mail)) {
+		save_tell_received(ctx, mail->stash_bytes);
+		save_stashed(ctx, mail);
+	}
+	return 0;
+}
+
 /* Alone: whatever is wrong with it costs nobody else anything. */
 static int save_one(struct save_context *ctx, struct follow_remote *mail)
 {
 	pool_t pool = ctx->box->pool;
 
 	ctx->refused = NULL;
-	migration_remote_send(ctx->remote, save_one_answered, ctx,
-			      "UID FETCH %u (BODY.PEEK[])", mail->uid);
-	if (migration_remote_wait(ctx->remote, 0) < 0)
-		return -1;
+	if (follow_stash_is_large(mail)) {
+		if (save_one_in_parts(ctx, mail) < 0)
+			return -1;
+	} else {
+		migration_remote_send(ctx->remote, save_one_answered, ctx,
+				      "UID FETCH %u (BODY.PEEK[])", mail->uid);
+		if (migration_remote_wait(ctx->remote, 0) < 0)
+			return -1;
+	}
 	if (mail->state == FOLLOW_REMOTE_DONE || ctx->failed)
 		return 0;
 	mail->why =
@@ -594,6 +650,13 @@ static int save_finish(struct save_context *ctx, int ret)
 	if (ctx->failed)
 		return 0;
 	save_note_pending(ctx);
+	if (ctx->odd_sizes > SAVE_SIZE_NOTES) {
+		follow_mailbox_note(
+			box, 0,
+			t_strdup_printf("%u messages have another size than "
+					"the provider says",
+					ctx->odd_sizes));
+	}
 	if (mailbox_sync(box->box, 0) < 0)
 		return follow_mailbox_failed(box, box->box);
 	return ret < 0 ? -1 : 1;
@@ -618,6 +681,9 @@ static void save_look_here(struct save_context *ctx)
 		mail = &ctx->mails[i];
 		if (max_size > 0 && mail->size != UOFF_T_MAX &&
 		    mail->size > max_size) {
+			if (!migration_mark_add_left_out(ctx->box->mark,
+							 mail->uid, mail->size))
+				ctx->box->left_out_more++;
 			save_leave_out(ctx, mail);
 			continue;
 		}
@@ -650,6 +716,20 @@ int follow_save(struct follow_mailbox *box)
 	return save_finish(&ctx, ret);
 }
 
+/* Notes it again, too. */
+static bool save_is_untold(struct follow_mailbox *box, uint32_t uid)
+{
+	const struct follow_untold *untold;
+
+	array_foreach(&box->untold, untold) {
+		if (untold->uid == uid) {
+			follow_mailbox_note(box, uid, untold->why);
+			return TRUE;
+		}
+	}
+	return FALSE;
+}
+
 int follow_save_pending(struct follow_mailbox *box)
 {
 	struct save_context ctx;
@@ -665,12 +745,13 @@ int follow_save_pending(struct follow_mailbox *box)
 	/* those that are not there any longer */
 	t_array_init(&gone, 8);
 	array_foreach_elem(pending, uid) {
-		if (follow_fetch_find(box, uid) == NULL)
+		if (follow_fetch_find(box, uid) == NULL &&
+		    !save_is_untold(box, uid))
 			array_push_back(&gone, &uid);
 	}
 	array_foreach_elem(&gone, uid) {
 		save_begin(&ctx);
-		save_set_pending(box, uid, FALSE);
+		migration_mark_set_pending(box->mark, uid, FALSE);
 	}
 	ret = save_missing(&ctx);
 	return save_finish(&ctx, ret);

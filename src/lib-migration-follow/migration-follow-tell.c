@@ -5,10 +5,6 @@
 
 #include "lib.h"
 #include "array.h"
-#include "mail-namespace.h"
-#include "mail-storage-private.h"
-#include "mailbox-list-private.h"
-#include "migration-folder-name.h"
 #include "migration-provider-probe.h"
 #include "migration-remote.h"
 #include "migration-follow-private.h"
@@ -23,21 +19,6 @@ void follow_tell_probe(struct migration_follow *follow)
 	probe.prefix = follow->overview.found_prefix;
 	probe.sep = sep;
 	set->callbacks->probed(set->context, &probe);
-}
-
-/* How it would be called here. */
-static const char *
-follow_foreign_name(struct migration_follow *follow, const char *remote_name)
-{
-	struct mail_namespace *ns = follow->set->ns;
-	const struct migration_folder_names names = {
-		.prefix = "",
-		.remote_sep = follow->overview.sep,
-		.local_sep = mail_namespace_get_sep(ns),
-		.storage_sep = mailbox_list_get_hierarchy_sep(ns->list),
-	};
-
-	return migration_folder_name(&names, remote_name);
 }
 
 /* Nothing is wrong with them, but somebody may look for them. */
@@ -58,7 +39,7 @@ void follow_tell_foreign(struct migration_follow *follow)
 			continue;
 		set->callbacks->note(
 			set->context,
-			follow_foreign_name(follow, foreign->first), 0,
+			follow_pairs_foreign_name(follow, foreign->first), 0,
 			foreign->count == 1 ?
 				t_strdup_printf("Left out: %s", texts[i]) :
 				t_strdup_printf("Left out, and %u more: %s",

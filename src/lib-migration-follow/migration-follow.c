@@ -17,6 +17,31 @@ static void follow_note(struct migration_follow *follow,
 				     text);
 }
 
+/* Some errors of the storage say which mailbox it is. */
+const char *
+follow_mailbox_error(struct migration_follow *follow,
+		     const struct migration_folder *folder, const char *text)
+{
+	const char *prefix = t_strdup_printf("Mailbox %s: ", folder->name);
+
+	return str_begins(text, prefix) ?
+		       p_strdup(follow->pool, text) :
+		       p_strconcat(follow->pool, prefix, text, NULL);
+}
+
+/* No failure: it is found under another name. */
+static void follow_note_name(struct migration_follow *follow,
+			     const struct follow_pair *pair)
+{
+	const char *name = follow_pairs_changed(follow, pair);
+
+	if (name != NULL) {
+		follow_note(follow, pair->folder,
+			    t_strdup_printf("Called \"%s\" at the provider",
+					    name));
+	}
+}
+
 /* The mailbox cannot be used: now, or at all. */
 static void follow_mailbox_unusable(struct migration_follow *follow,
 				    const struct migration_folder *folder,
@@ -32,15 +57,13 @@ static void follow_mailbox_unusable(struct migration_follow *follow,
 		return;
 	}
 	if (error == MAIL_ERROR_NOQUOTA || error == MAIL_ERROR_PERM) {
-		follow->local_error = p_strdup_printf(follow->pool,
-						      "Mailbox %s: %s",
-						      folder->name, text);
+		follow->local_error =
+			follow_mailbox_error(follow, folder, text);
 		return;
 	}
 	if (follow->incomplete_error == NULL) {
-		follow->incomplete_error = p_strdup_printf(follow->pool,
-							   "Mailbox %s: %s",
-							   folder->name, text);
+		follow->incomplete_error =
+			follow_mailbox_error(follow, folder, text);
 	}
 }
 
@@ -182,6 +205,7 @@ follow_pair(struct migration_follow *follow, struct follow_pair *pair,
 		follow_note_subscription(pair, mailbox);
 		ret = migration_remote_wait(follow->set->remote, 0);
 	} else {
+		follow_note_name(follow, pair);
 		follow_mailbox_init(&box, follow, pair, mailbox);
 		ret = callback(&box, &error);
 		if (box.hdr->uid_validity != 0) {
@@ -198,10 +222,9 @@ follow_pair(struct migration_follow *follow, struct follow_pair *pair,
 			    (!box.refused ||
 			     strcmp(pair->folder->name, "INBOX") == 0)) {
 				follow->incomplete_error =
-					p_strdup_printf(follow->pool,
-							"Mailbox %s: %s",
-							pair->folder->name,
-							error);
+					follow_mailbox_error(follow,
+							     pair->folder,
+							     error);
 			}
 		}
 		follow_mailbox_deinit(&box);

@@ -11,7 +11,8 @@
 #define MARK_VERSION 1
 
 /* On disk, in the machine's byte order as all of the index. Behind it are the
-   UIDs that are pending, then the keywords' names, each with its NUL. */
+   UIDs that are pending, what was left out, and the keywords' names, each with
+   its NUL. */
 struct mark_disk_header {
 	uint32_t version;
 	uint32_t uid_validity;
@@ -23,8 +24,11 @@ struct mark_disk_header {
 	uint32_t taken_uid;
 	uint32_t adopted_next_uid;
 	uint32_t comparing;
+	uint32_t list_losses;
 	uint32_t bytes[2];
 	uint32_t pending_count;
+	uint32_t left_out_count;
+	uint32_t left_out_more;
 	uint32_t keywords_size;
 };
 
@@ -41,6 +45,7 @@ struct migration_mark {
 	uint32_t ext_id;
 	struct migration_mark_header hdr;
 	ARRAY_TYPE(uint32_t) pending;
+	ARRAY_TYPE(migration_mark_left_out) left_out;
 	ARRAY_TYPE(const_string) keywords;
 	/* of the header on disk */
 	size_t disk_size;
@@ -63,16 +68,19 @@ mark_parse(struct migration_mark *mark, const unsigned char *data, size_t size)
 {
 	struct mark_disk_header disk;
 	const char *names, *end;
-	size_t pending_size;
+	size_t pending_size, left_out_size;
 
 	mark->disk_size = size;
 	if (size < sizeof(disk))
 		return;
 	memcpy(&disk, data, sizeof(disk));
 	pending_size = (size_t)disk.pending_count * sizeof(uint32_t);
+	left_out_size = (size_t)disk.left_out_count *
+			sizeof(struct migration_mark_left_out);
 	if (disk.version != MARK_VERSION || pending_size > size ||
-	    disk.keywords_size > size ||
-	    sizeof(disk) + pending_size + disk.keywords_size > size)
+	    left_out_size > size || disk.keywords_size > size ||
+	    sizeof(disk) + pending_size + left_out_size + disk.keywords_size >
+		    size)
 		return;
 	mark->hdr.uid_validity = disk.uid_validity;
 	mark->hdr.last_uid = disk.last_uid;
@@ -83,10 +91,16 @@ mark_parse(struct migration_mark *mark, const unsigned char *data, size_t size)
 	mark->hdr.taken_uid = disk.taken_uid;
 	mark->hdr.adopted_next_uid = disk.adopted_next_uid;
 	mark->hdr.comparing = disk.comparing != 0;
+	mark->hdr.list_losses = disk.list_losses;
 	mark->hdr.bytes = mark_join(disk.bytes);
 	array_append(&mark->pending, (const uint32_t *)(data + sizeof(disk)),
 		     disk.pending_count);
+	mark->hdr.left_out_more = disk.left_out_more;
 	names = (const char *)data + sizeof(disk) + pending_size;
+	array_append(&mark->left_out,
+		     (const struct migration_mark_left_out *)names,
+		     disk.left_out_count);
+	names += left_out_size;
 	end = names + disk.keywords_size;
 	while (names < end) {
 		const char *name = p_strndup(mark->pool, names, end - names);
@@ -110,6 +124,7 @@ struct migration_mark *migration_mark_init(struct mailbox *box)
 	mark->pool = pool;
 	mark->box = box;
 	p_array_init(&mark->pending, pool, 8);
+	p_array_init(&mark->left_out, pool, 8);
 	p_array_init(&mark->keywords, pool, 8);
 	mark->ext_id = mail_index_ext_register(box->index, MARK_EXTENSION,
 					       sizeof(struct mark_disk_header),
@@ -138,6 +153,58 @@ struct migration_mark_header *migration_mark_header(struct migration_mark *mark)
 ARRAY_TYPE(uint32_t) *migration_mark_pending(struct migration_mark *mark)
 {
 	return &mark->pending;
+}
+
+static int mark_uid_cmp(const uint32_t *a, const uint32_t *b)
+{
+	if (*a == *b)
+		return 0;
+	return *a < *b ? -1 : 1;
+}
+
+void migration_mark_set_pending(struct migration_mark *mark, uint32_t uid,
+				bool pending)
+{
+	const uint32_t *found;
+
+	found = array_bsearch(&mark->pending, &uid, mark_uid_cmp);
+	if (found != NULL && !pending) {
+		array_delete(&mark->pending,
+			     array_ptr_to_idx(&mark->pending, found), 1);
+	} else if (found == NULL && pending) {
+		array_push_back(&mark->pending, &uid);
+		array_sort(&mark->pending, mark_uid_cmp);
+	}
+}
+
+ARRAY_TYPE(migration_mark_left_out) *
+migration_mark_left_out(struct migration_mark *mark)
+{
+	return &mark->left_out;
+}
+
+bool migration_mark_add_left_out(struct migration_mark *mark, uint32_t uid,
+				 uint64_t size)
+{
+	struct migration_mark_left_out *left_out;
+
+	/* by a run that did not come further */
+	array_foreach_modifiable(&mark->left_out, left_out) {
+		if (left_out->uid == uid)
+			return TRUE;
+	}
+	if (array_count(&mark->left_out) >= MIGRATION_MARK_LEFT_OUT)
+		return FALSE;
+	left_out = array_append_space(&mark->left_out);
+	left_out->uid = uid;
+	mark_split(size, left_out->size);
+	return TRUE;
+}
+
+uint64_t
+migration_mark_left_out_size(const struct migration_mark_left_out *left_out)
+{
+	return mark_join(left_out->size);
 }
 
 uint64_t migration_mark_keyword(struct migration_mark *mark, const char *name)
@@ -171,6 +238,8 @@ void migration_mark_copy(struct migration_mark *mark,
 	mark->hdr = from->hdr;
 	array_clear(&mark->pending);
 	array_append_array(&mark->pending, &from->pending);
+	array_clear(&mark->left_out);
+	array_append_array(&mark->left_out, &from->left_out);
 	array_clear(&mark->keywords);
 	array_foreach_elem(&from->keywords, name) {
 		name = p_strdup(mark->pool, name);
@@ -191,7 +260,10 @@ void migration_mark_write(struct migration_mark *mark,
 		.taken_uid = mark->hdr.taken_uid,
 		.adopted_next_uid = mark->hdr.adopted_next_uid,
 		.comparing = mark->hdr.comparing ? 1 : 0,
+		.list_losses = mark->hdr.list_losses,
 		.pending_count = array_count(&mark->pending),
+		.left_out_count = array_count(&mark->left_out),
+		.left_out_more = mark->hdr.left_out_more,
 	};
 	buffer_t *buf = t_buffer_create(512);
 	const char *name;
@@ -201,6 +273,7 @@ void migration_mark_write(struct migration_mark *mark,
 	mark_split(mark->hdr.bytes, disk.bytes);
 	buffer_append(buf, &disk, sizeof(disk));
 	buffer_append_buf(buf, mark->pending.arr.buffer, 0, SIZE_MAX);
+	buffer_append_buf(buf, mark->left_out.arr.buffer, 0, SIZE_MAX);
 	start = buf->used;
 	array_foreach_elem(&mark->keywords, name)
 		buffer_append(buf, name, strlen(name) + 1);

@@ -6,6 +6,7 @@
    are written by the transaction that saves the mail, so that a kill can never
    leave the one without the other. */
 
+#include "array.h"
 #include "migration-flags.h"
 
 struct mailbox;
@@ -17,6 +18,16 @@ struct migration_mark;
 #define MIGRATION_MARK_KEYWORDS 64
 
 #define MIGRATION_MARK_UNKNOWN ((uint32_t)-1)
+#define MIGRATION_MARK_LIST_ALONE 2
+/* Of so many messages above max_size it is known which they are. */
+#define MIGRATION_MARK_LEFT_OUT 100
+
+/* A message above max_size. */
+struct migration_mark_left_out {
+	uint32_t uid;
+	uint32_t size[2];
+};
+ARRAY_DEFINE_TYPE(migration_mark_left_out, struct migration_mark_left_out);
 
 struct migration_mark_header {
 	/* The provider's; 0 = nothing was ever taken. */
@@ -44,6 +55,11 @@ struct migration_mark_header {
 	/* What is here may have come from the provider without a record: it is
 	   compared before anything above last_uid is saved. */
 	bool comparing;
+	/* How often in a row the connection was lost when the messages were
+	   listed. From MIGRATION_MARK_LIST_ALONE on each is asked for alone. */
+	unsigned int list_losses;
+	/* Messages above max_size beyond those in the list */
+	uint32_t left_out_more;
 	/* Sizes of the messages that have a record */
 	uint64_t bytes;
 };
@@ -67,13 +83,23 @@ struct migration_mark_header *
 migration_mark_header(struct migration_mark *mark);
 /* UIDs of messages that the provider could not deliver, ascending. */
 ARRAY_TYPE(uint32_t) *migration_mark_pending(struct migration_mark *mark);
+void migration_mark_set_pending(struct migration_mark *mark, uint32_t uid,
+				bool pending);
+/* Messages that were left out for their size, ascending by UID. */
+ARRAY_TYPE(migration_mark_left_out) *
+migration_mark_left_out(struct migration_mark *mark);
+/* FALSE: the list is full. */
+bool migration_mark_add_left_out(struct migration_mark *mark, uint32_t uid,
+				 uint64_t size);
+uint64_t
+migration_mark_left_out_size(const struct migration_mark_left_out *left_out);
 /* The bit of a keyword, 0 if the table is full. */
 uint64_t migration_mark_keyword(struct migration_mark *mark, const char *name);
 /* Its name; bit is below the number of those that are in use. */
 const char *
 migration_mark_keyword_name(struct migration_mark *mark, unsigned int bit);
 
-/* Header, pending messages and keywords, but no records. */
+/* Header, lists of messages and keywords, but no records. */
 void migration_mark_copy(struct migration_mark *mark,
 			 const struct migration_mark *from);
 /* Adds the header to the transaction. */

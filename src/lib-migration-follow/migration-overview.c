@@ -230,10 +230,13 @@ static int overview_ask(struct overview_context *ctx, const char **error_r)
 		return -1;
 	}
 	array_foreach(&ctx->folders, folder) {
-		if (folder->has_status || folder->noselect)
+		if (folder->has_status || folder->noselect ||
+		    !migration_remote_can_send_name(folder->name))
 			continue;
-		migration_remote_send(remote, NULL, NULL, "STATUS %s (%1s)",
-				      folder->name, status);
+		migration_remote_send(remote, NULL, NULL, "STATUS %1s (%1s)",
+				      migration_remote_name(remote,
+							    folder->name),
+				      status);
 		if (migration_remote_wait(remote, OVERVIEW_WINDOW) < 0)
 			break;
 	}

@@ -19,7 +19,7 @@
 #define REMOTE_CONNECT_TIMEOUT_MSECS (30 * 1000)
 /* Without a byte from the provider while it owes us an answer */
 #define REMOTE_COMMAND_TIMEOUT_MSECS (5 * 60 * 1000)
-/* Literals of message bodies go to files and are not part of this. */
+/* Bodies are part of it, whatever imapc intends: doc/dovecot-notes.md. */
 #define REMOTE_MAX_LINE_BYTES (64 * 1024 * 1024)
 /* Some want to know it, see always-id. */
 #define REMOTE_ID \
@@ -386,6 +386,43 @@ static void remote_refuse(migration_remote_callback_t *callback, void *context)
 		callback(&reply, context);
 }
 
+bool migration_remote_can_send_name(const char *name)
+{
+	return strpbrk(name, "\r\n") == NULL;
+}
+
+static bool remote_name_is_ascii(const char *name)
+{
+	for (; *name != '\0'; name++) {
+		if ((unsigned char)*name >= 0x80)
+			return FALSE;
+	}
+	return TRUE;
+}
+
+const char *
+migration_remote_name(const struct migration_remote *remote, const char *name)
+{
+	string_t *str = t_str_new(64);
+
+	i_assert(migration_remote_can_send_name(name));
+
+	if (!remote_name_is_ascii(name) &&
+	    migration_remote_has(remote, "LITERAL+")) {
+		str_printfa(str, "{%zu+}\r\n%s", strlen(name), name);
+		return str_c(str);
+	}
+	/* imap_append_quoted() would leave out 8-bit characters */
+	str_append_c(str, '"');
+	for (; *name != '\0'; name++) {
+		if (*name == '"' || *name == '\\')
+			str_append_c(str, '\\');
+		str_append_c(str, *name);
+	}
+	str_append_c(str, '"');
+	return str_c(str);
+}
+
 void migration_remote_send(struct migration_remote *remote,
 			   migration_remote_callback_t *callback, void *context,
 			   const char *format, ...)
@@ -468,12 +505,18 @@ int migration_remote_examine(struct migration_remote *remote, const char *name,
 		*error_r = remote->failure.error;
 		return -1;
 	}
+	if (!migration_remote_can_send_name(name)) {
+		remote->refused_for_now = FALSE;
+		*error_r = "its name has a line end";
+		return 0;
+	}
 	remote->box = imapc_client_mailbox_open(remote->client, remote);
 	cmd = remote_new_command(remote, remote_command_answered, remote);
 	imapc_command_set_flags(cmd, IMAPC_COMMAND_FLAG_SELECT);
 	imapc_command_sendf(cmd,
-			    condstore ? "EXAMINE %s (CONDSTORE)" : "EXAMINE %s",
-			    name);
+			    condstore ? "EXAMINE %1s (CONDSTORE)" :
+					"EXAMINE %1s",
+			    migration_remote_name(remote, name));
 	return remote_command_wait(remote, error_r);
 }
 

@@ -91,6 +91,12 @@ void migration_remote_set_untagged(struct migration_remote *remote,
 				   migration_remote_untagged_t *callback,
 				   void *context);
 
+/* imapc cannot send every name of a folder: not one with a line end, and one
+   with 8-bit characters in EXAMINE only to a server with LITERAL+. */
+bool migration_remote_can_send_name(const char *name);
+/* The name as a part of a command, for %1s. */
+const char *
+migration_remote_name(const struct migration_remote *remote, const char *name);
 /* Sends a command, as imapc_command_sendf() takes it, and does not wait. The
    callback may be NULL. */
 void migration_remote_send(struct migration_remote *remote,
@@ -115,7 +121,8 @@ bool migration_remote_refused_for_now(const struct migration_remote *remote);
 bool migration_remote_refused_as_gone(const struct migration_remote *remote);
 
 /* Opens a mailbox by the name that the server gave it, read-only. While it is
-   open commands belong to it. Returns as migration_remote_command(). */
+   open commands belong to it. Returns as migration_remote_command(); a name that
+   cannot be sent counts as refused. */
 int migration_remote_examine(struct migration_remote *remote, const char *name,
 			     bool condstore, const char **error_r);
 void migration_remote_close(struct migration_remote *remote);

@@ -35,10 +35,14 @@ void migration_notes_add(struct migration_notes *notes, const char *mailbox,
 	struct migration_note *note;
 
 	array_foreach_modifiable(&notes->notes, note) {
-		if (note->uid == uid && strcmp(note->mailbox, mailbox) == 0) {
+		if (note->uid != uid || strcmp(note->mailbox, mailbox) != 0)
+			continue;
+		if (uid != 0)
 			note->text = p_strdup(notes->pool, text);
-			return;
-		}
+		else if (strstr(note->text, text) == NULL)
+			note->text = p_strconcat(notes->pool, note->text, "; ",
+						 text, NULL);
+		return;
 	}
 	if (array_count(&notes->notes) == MIGRATION_NOTES_MAX)
 		return;

@@ -2,7 +2,8 @@
 #define MIGRATION_NOTES_H
 
 /* What a sync could not bring, or brought in another way: once for each
-   message, and no more than MIGRATION_NOTES_MAX. */
+   message, by what was said last, and all that was said of each mailbox. No
+   more than MIGRATION_NOTES_MAX. */
 
 #define MIGRATION_NOTES_MAX 1000
 

@@ -2,10 +2,11 @@
 where things come that have a place here."""
 
 import json
+import threading
 
 import pytest
 
-from checks import assert_answer
+from checks import assert_answer, assert_moved
 from corpus import make_small_corpus
 from provider import Provider
 from target import plain_provider
@@ -71,6 +72,49 @@ def test_unreadable_message(old, make_target, mail_format):
     assert {mail.sha256 for mail in
             target.snapshot(USER, PASSWORD)["INBOX"].mails.values()} == \
         {mail.sha256 for mail in expected["INBOX"].mails.values()}
+
+
+HUGE = 100 * 2**20
+
+
+class Watch(threading.Thread):
+    """The most memory that a worker of the target ever had."""
+
+    def __init__(self, target):
+        super().__init__(daemon=True)
+        self.target, self.bytes, self.over = target, 0, threading.Event()
+
+    def run(self):
+        while not self.over.wait(0.01):
+            for process in self.target.processes("migration-worker"):
+                self.bytes = max(self.bytes, process.peak_bytes)
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, *exc):
+        self.over.set()
+        self.join()
+
+
+@pytest.mark.parametrize("mail_format", ["maildir", "mdbox"])
+def test_huge_message(old, make_target, figures, mail_format):
+    """A message of 100 MB is never in memory as a whole."""
+    with old.client(USER) as client:
+        for body in (b"x" * 70 + b"\r\n", b"y"):
+            client.append("INBOX", "", '"13-Sep-2020 12:26:40 +0000"',
+                          b"Message-ID: <huge@old.example>\r\n\r\n" +
+                          body * (HUGE // len(body)))
+    target = make_target(
+        {"oldhost": plain_provider(old.ports["imap"], "old.example")},
+        overrides={"migration_login": "local"}, mail_format=mail_format)
+    with Watch(target) as watch:
+        move(target)
+    assert_moved(old, target, USER)
+    assert notes(target) == []
+    figures(f"the worker had {watch.bytes / 2**20:.0f} MB")
+    assert 0 < watch.bytes < 50 * 2**20
 
 
 QUOTA = """

@@ -28,6 +28,11 @@ static const struct migration_folder_names names_no_storage = {
 	"", '/', '/', '\0'
 };
 
+static const char *const test_reserved[] = { "dbox-Mails", "cur", NULL };
+static const struct migration_folder_names names_reserved = {
+	"", '/', '/', '/', test_reserved
+};
+
 static void test_migration_folder_name(void)
 {
 	static const struct {
@@ -44,6 +49,9 @@ static void test_migration_folder_name(void)
 		{ &names_slash, "INBOX2", "INBOX2" },
 		{ &names_slash, "INBOX/Foo", "INBOX/Foo" },
 		{ &names_slash, "Foo/INBOX", "Foo/INBOX" },
+		{ &names_slash, "inbox/Foo", "INBOX/Foo" },
+		{ &names_dot, "InBox.foo", "INBOX/foo" },
+		{ &names_slash, "inbox2/Foo", "inbox2/Foo" },
 		/* the prefix */
 		{ &names_inbox, "INBOX.Foo", "Foo" },
 		{ &names_inbox, "inbox.Foo", "Foo" },
@@ -118,6 +126,10 @@ static void test_migration_folder_name(void)
 		{ &names_fs, ".a", ".a" },
 		{ &names_slash, "..", "__" },
 		{ &names_slash, "a/../b", "a/__/b" },
+		{ &names_reserved, "cur", "_cur" },
+		{ &names_reserved, "a/dbox-Mails/curs", "a/_dbox-Mails/curs" },
+		{ &names_reserved, "Cur/new", "Cur/new" },
+		{ &names_fs, "cur", "cur" },
 		/* empty components */
 		{ &names_slash, "/", "_/_" },
 		{ &names_slash, "/a", "_/a" },
@@ -140,6 +152,43 @@ static void test_migration_folder_name(void)
 	for (unsigned int i = 0; i < N_ELEMENTS(tests); i++) {
 		name = migration_folder_name(tests[i].names, tests[i].remote);
 		test_assert_strcmp_idx(name, tests[i].name, i);
+	}
+	test_end();
+}
+
+static void test_migration_folder_is_changed(void)
+{
+	static const struct {
+		const struct migration_folder_names *names;
+		const char *remote, *name;
+		bool changed;
+	} tests[] = {
+		{ &names_slash, "INBOX", "INBOX", FALSE },
+		{ &names_slash, "inbox", "INBOX", FALSE },
+		{ &names_slash, "inbox/a", "INBOX/a", TRUE },
+		{ &names_slash, "a/b", "a/b", FALSE },
+		{ &names_slash, "a/b", "a/b_2", TRUE },
+		{ &names_slash, "Entw&APw-rfe", "Entw\xc3\xbcrfe", FALSE },
+		{ &names_slash, "Entw\xc3\xbcrfe", "Entw\xc3\xbcrfe", FALSE },
+		{ &names_slash, "R&D", "R&D", FALSE },
+		{ &names_slash, "a.b", "a_b", TRUE },
+		{ &names_inbox, "INBOX.a.b", "a/b", FALSE },
+		{ &names_inbox, "inbox.a", "a", FALSE },
+		{ &names_inbox, "INBOX.a/b", "a_b", TRUE },
+		{ &names_inbox, "INBOX.INBOX", "INBOX_", TRUE },
+		{ &names_dot, "a/b", "a/b", TRUE },
+		{ &names_dot, "..", "_/_/_", TRUE },
+		{ &names_flat, "a b", "a b", FALSE },
+		{ &names_flat, "a/b", "a_b", TRUE },
+		{ &names_mail, "a", "a", TRUE },
+	};
+
+	test_begin("migration folder is changed");
+	for (unsigned int i = 0; i < N_ELEMENTS(tests); i++) {
+		test_assert_idx(migration_folder_is_changed(
+					tests[i].names, tests[i].remote,
+					tests[i].name) == tests[i].changed,
+				i);
 	}
 	test_end();
 }
@@ -312,6 +361,7 @@ int main(void)
 {
 	static void (*const test_functions[])(void) = {
 		test_migration_folder_name,
+		test_migration_folder_is_changed,
 		test_migration_folder_name_long,
 		test_migration_folder_name_deep,
 		test_migration_folder_is_below_inbox,
