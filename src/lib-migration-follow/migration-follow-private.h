@@ -8,6 +8,10 @@
 #include "migration-mark.h"
 #include "migration-overview.h"
 
+struct imap_arg;
+struct imapc_untagged_reply;
+struct istream;
+
 /* Messages and bytes saved in one transaction: what a kill can cost. */
 #define FOLLOW_COMMIT_MESSAGES 100
 #define FOLLOW_COMMIT_BYTES (16 * 1024 * 1024)
@@ -218,6 +222,9 @@ int follow_save(struct follow_mailbox *box);
 /* Brings those of box->fresh that the provider could not deliver before, one
    by one. */
 int follow_save_pending(struct follow_mailbox *box);
+/* The body in a FETCH answer, or NULL. */
+struct istream *follow_open_body(const struct imapc_untagged_reply *reply,
+				 const struct imap_arg *list);
 
 /* --- migration-follow-match.c --- */
 
@@ -235,5 +242,6 @@ bool follow_match_is_possible(struct follow_match *match,
 struct follow_local *
 follow_match_body(struct follow_match *match, const struct follow_remote *mail,
 		  struct istream *input);
+bool follow_streams_equal(struct istream *a, struct istream *b);
 
 #endif

@@ -323,8 +323,8 @@ static void save_stash(struct save_context *ctx, struct follow_remote *mail,
 	o_stream_destroy(&output);
 }
 
-static struct istream *save_open_body(const struct imapc_untagged_reply *reply,
-				      const struct imap_arg *list)
+struct istream *follow_open_body(const struct imapc_untagged_reply *reply,
+				 const struct imap_arg *list)
 {
 	const struct imapc_arg_file *file;
 	const struct imap_arg *body;
@@ -361,7 +361,7 @@ save_arrived(struct save_context *ctx, const struct imapc_untagged_reply *reply)
 	if (mail == NULL || mail->state == FOLLOW_REMOTE_DONE ||
 	    mail->state == FOLLOW_REMOTE_STASHED)
 		return;
-	input = save_open_body(reply, list);
+	input = follow_open_body(reply, list);
 	if (input == NULL)
 		return;
 	if (i_stream_get_size(input, TRUE, &size) > 0) {
