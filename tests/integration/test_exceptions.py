@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from checks import assert_answer
+from checks import assert_answer, assert_verified
 from corpus import make_small_corpus
 from provider import Provider
 from target import plain_provider
@@ -62,12 +62,14 @@ def test_unreadable_message(old, make_target, mail_format):
             assert account[folder].mails == expected[folder].mails
     ((mailbox, note_uid, text),) = notes(target)
     assert (mailbox, note_uid) == ("INBOX", uid) and text != ""
+    assert "1 not delivered by the provider" in target.verify(USER)
 
     # reading has given it another name
     (path,) = (maildir_of(old) / "cur").glob(f"{name}*")
     path.chmod(0o600)
     target.doveadm("migration", "sync", "-u", USER, check=True)
     assert notes(target) == []
+    assert_verified(target, USER, "--all")
     assert {mail.sha256 for mail in
             target.snapshot(USER, PASSWORD)["INBOX"].mails.values()} == \
         {mail.sha256 for mail in expected["INBOX"].mails.values()}
@@ -126,3 +128,4 @@ def test_special_use(old, make_target):
     move(target)
     account = target.snapshot(USER, PASSWORD)
     assert "Gone" in account and "Trash" not in account
+    assert_verified(target, USER)
