@@ -91,26 +91,9 @@ static int sync_queue_line(const char *const *args, void *context)
 	return -1;
 }
 
-static int sync_outcome_to_exit_code(enum migration_outcome outcome)
-{
-	switch (outcome) {
-	case MIGRATION_OUTCOME_DONE:
-		return 0;
-	case MIGRATION_OUTCOME_PASSWORD:
-	case MIGRATION_OUTCOME_ACCOUNT:
-		return EX_NOPERM;
-	case MIGRATION_OUTCOME_CREDENTIAL:
-	case MIGRATION_OUTCOME_TEMPORARY:
-	case MIGRATION_OUTCOME_PROVIDER:
-	case MIGRATION_OUTCOME_LOCAL:
-		return EX_TEMPFAIL;
-	}
-	i_unreached();
-}
-
 static void sync_print_result(struct sync_context *ctx)
 {
-	int exit_code = sync_outcome_to_exit_code(ctx->outcome);
+	int exit_code = doveadm_migration_cmd_outcome_code(ctx->outcome);
 	const char *text = str_sanitize(ctx->text, MIGRATION_MAX_ERROR_BYTES);
 
 	if (exit_code != 0) {

@@ -49,6 +49,23 @@ void doveadm_migration_cmd_fail_usage(struct doveadm_migration_cmd *cmd)
 				   ver2->name, ver2->usage);
 }
 
+int doveadm_migration_cmd_outcome_code(enum migration_outcome outcome)
+{
+	switch (outcome) {
+	case MIGRATION_OUTCOME_DONE:
+		return 0;
+	case MIGRATION_OUTCOME_PASSWORD:
+	case MIGRATION_OUTCOME_ACCOUNT:
+		return EX_NOPERM;
+	case MIGRATION_OUTCOME_CREDENTIAL:
+	case MIGRATION_OUTCOME_TEMPORARY:
+	case MIGRATION_OUTCOME_PROVIDER:
+	case MIGRATION_OUTCOME_LOCAL:
+		return EX_TEMPFAIL;
+	}
+	i_unreached();
+}
+
 static void cmd_store_opened(int ret, const char *error, void *context)
 {
 	struct cmd_store_open *open = context;

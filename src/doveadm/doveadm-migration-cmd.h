@@ -11,6 +11,7 @@
 
 #include "doveadm.h"
 #include "doveadm-print.h"
+#include "migration-state.h"
 
 struct migration_settings;
 struct migration_store;
@@ -40,6 +41,7 @@ extern struct doveadm_cmd_ver2 doveadm_migration_cmd_retry;
 extern struct doveadm_cmd_ver2 doveadm_migration_cmd_show;
 extern struct doveadm_cmd_ver2 doveadm_migration_cmd_status;
 extern struct doveadm_cmd_ver2 doveadm_migration_cmd_sync;
+extern struct doveadm_cmd_ver2 doveadm_migration_cmd_verify;
 
 /* A column of numbers: right-justified in a table, without quotes in json. */
 #define DOVEADM_MIGRATION_COLUMN_NUMBER \
@@ -55,6 +57,8 @@ void doveadm_migration_cmd_deinit(struct doveadm_migration_cmd *cmd);
 void doveadm_migration_cmd_fail(struct doveadm_migration_cmd *cmd,
 				int exit_code, const char *format, ...)
 	ATTR_FORMAT(3, 4);
+/* How a worker ended, as an exit code. */
+int doveadm_migration_cmd_outcome_code(enum migration_outcome outcome);
 /* The arguments are wrong: shows how the command is used. */
 void doveadm_migration_cmd_fail_usage(struct doveadm_migration_cmd *cmd);
 

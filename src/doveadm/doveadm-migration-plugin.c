@@ -21,6 +21,7 @@ static struct doveadm_cmd_ver2 *const doveadm_migration_commands[] = {
 	&doveadm_migration_cmd_show,
 	&doveadm_migration_cmd_status,
 	&doveadm_migration_cmd_sync,
+	&doveadm_migration_cmd_verify,
 };
 
 void doveadm_migration_plugin_init(struct module *module ATTR_UNUSED)

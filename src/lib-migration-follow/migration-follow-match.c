@@ -163,7 +163,7 @@ bool follow_match_is_possible(struct follow_match *match,
 	return FALSE;
 }
 
-static bool match_streams_equal(struct istream *a, struct istream *b)
+bool follow_streams_equal(struct istream *a, struct istream *b)
 {
 	const unsigned char *data_a, *data_b;
 	size_t size_a, size_b, size;
@@ -204,7 +204,7 @@ follow_match_body(struct follow_match *match, const struct follow_remote *mail,
 		/* storage formats keep line ends in their own way */
 		here = i_stream_create_crlf(local_input);
 		there = i_stream_create_crlf(input);
-		equal = match_streams_equal(here, there);
+		equal = follow_streams_equal(here, there);
 		i_stream_unref(&here);
 		i_stream_unref(&there);
 		i_stream_seek(input, 0);

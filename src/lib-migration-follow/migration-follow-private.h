@@ -9,8 +9,9 @@
 #include "migration-mark.h"
 #include "migration-overview.h"
 
-struct imapc_untagged_reply;
 struct imap_arg;
+struct imapc_untagged_reply;
+struct istream;
 
 /* Messages and bytes saved in one transaction: what a kill can cost. */
 #define FOLLOW_COMMIT_MESSAGES 100
@@ -322,5 +323,6 @@ bool follow_match_is_possible(struct follow_match *match,
 struct follow_local *
 follow_match_body(struct follow_match *match, const struct follow_remote *mail,
 		  struct istream *input);
+bool follow_streams_equal(struct istream *a, struct istream *b);
 
 #endif

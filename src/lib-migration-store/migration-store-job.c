@@ -67,6 +67,28 @@ void migration_store_progress(struct migration_store *store,
 	migration_store_write_commit(&write);
 }
 
+void migration_store_keep_lease(struct migration_store *store,
+				const char *username, const char *owner,
+				time_t until,
+				migration_store_callback_t *callback,
+				void *context)
+{
+	struct migration_store_write *write;
+	struct sql_statement *stmt;
+
+	write = migration_store_write_begin(store, callback, context);
+	stmt = sql_statement_init(
+		store->db,
+		"UPDATE migration_job SET lease_owner = ?, lease_until = ? "
+		"WHERE username = ? AND lease_owner = ?");
+	sql_statement_bind_str(stmt, 0, until == 0 ? "" : owner);
+	sql_statement_bind_int64(stmt, 1, until);
+	sql_statement_bind_str(stmt, 2, username);
+	sql_statement_bind_str(stmt, 3, owner);
+	migration_store_write_decide(write, &stmt);
+	migration_store_write_commit(&write);
+}
+
 void migration_store_hold(struct migration_store *store,
 			  const struct migration_record *record,
 			  time_t hold_until,

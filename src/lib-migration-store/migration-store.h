@@ -138,6 +138,13 @@ void migration_store_progress(struct migration_store *store,
 			      const struct migration_mailbox_changes *changes,
 			      migration_store_callback_t *callback,
 			      void *context);
+/* Extends the lease of owner and changes nothing else; until 0 gives it back. 0
+   if owner does not hold it. */
+void migration_store_keep_lease(struct migration_store *store,
+				const char *username, const char *owner,
+				time_t until,
+				migration_store_callback_t *callback,
+				void *context);
 /* Logins are held until then, because the record's lease owner begins the
    switch. 0 if the lease, phase or control is not what record says. The hold
    ends by itself, with the sync or with the lease. */

@@ -67,6 +67,12 @@
    capabilities: those of the provider's server, as far as the queue knows; the
    worker sends PROBE if they are others. "" = it is to do so in any case. */
 #define MIGRATION_VERB_SYNC "SYNC"
+/* VERIFY <username> <provider> <remote user> <mechanism> <box> <capabilities>
+          sample|all
+   Compare only: the bytes of a sample, or of all messages. */
+#define MIGRATION_VERB_VERIFY "VERIFY"
+#define MIGRATION_WORD_SAMPLE "sample"
+#define MIGRATION_WORD_ALL "all"
 
 /* --- a worker reports --- */
 
@@ -94,6 +100,25 @@
    worker has seen the folders, and once more with the name, which is asked for
    last. */
 #define MIGRATION_VERB_PROBE "PROBE"
+/* DIFFERENCE <mailbox> <provider's uid> <explained 0|1> <text>
+   VERIFY has found a message that is not as at the provider; uid 0 = the
+   mailbox itself. Any number of them, in front of the VERIFIED of their
+   mailbox. */
+#define MIGRATION_VERB_DIFFERENCE "DIFFERENCE"
+#define MIGRATION_DIFFERENCE_ARGS 4
+/* VERIFIED same|differs|failed <mailbox> <provider's name> same|other|-
+            <messages there> <here> <missing> <flags> <sizes> <checked>
+            <bodies> <text>
+   VERIFY has compared a mailbox: UIDVALIDITY, messages there and here, how many
+   should be here and are not, how many have other flags or another size that
+   nothing explains, of how many the bytes were compared, and of how many these
+   differ. The provider's name is empty if the mailbox is only here. */
+#define MIGRATION_VERB_VERIFIED "VERIFIED"
+#define MIGRATION_VERIFIED_ARGS 12
+#define MIGRATION_WORD_SAME "same"
+#define MIGRATION_WORD_DIFFERS "differs"
+#define MIGRATION_WORD_FAILED "failed"
+#define MIGRATION_WORD_OTHER "other"
 /* FINISHED <outcome> <messages done> <messages total> <bytes done> <error>
             <retry after secs>
    retry after: what the provider asked for, 0 = nothing. */
@@ -109,6 +134,9 @@
    (the last three are 0 while they are unknown) and one FINISHED as above but
    without its last argument, or by REFUSED <exit code> <text> */
 #define MIGRATION_VERB_REFUSED "REFUSED"
+/* VERIFY <username> sample|all: answered by any number of DIFFERENCE and
+   VERIFIED as above and one FINISHED as for SYNC, or by REFUSED. The end of the
+   connection ends it. */
 /* RATE <username>: answered by RATE <messages per 1000 secs> <bytes per sec>
    <remaining secs>, each 0 if it is unknown or no worker of this queue syncs
    the user */

@@ -16,6 +16,7 @@
 #include "migration-provider-status.h"
 #include "migration-queue.h"
 #include "migration-store.h"
+#include "migration-verify-job.h"
 #include "migration-doveadm-connection.h"
 
 #include <sysexits.h>
@@ -26,6 +27,9 @@ struct migration_doveadm_connection {
 	/* the connection itself and what the database still answers */
 	int refcount;
 	struct migration_job *watched;
+	struct migration_verify_job *verify_job;
+	/* what the record is being looked up for: SYNC or VERIFY */
+	bool verify, verify_all;
 };
 
 static struct connection_list *doveadm_connections = NULL;
@@ -45,6 +49,8 @@ static void doveadm_connection_destroy(struct connection *_conn)
 	/* the sync itself goes on */
 	if (conn->watched != NULL)
 		migration_job_unwatch(conn->watched, conn);
+	if (conn->verify_job != NULL)
+		migration_queue_verify_cancel(conn->queue, &conn->verify_job);
 	connection_deinit(_conn);
 	conn->queue = NULL;
 	doveadm_connection_unref(conn);
@@ -146,6 +152,50 @@ static void doveadm_sync_record(struct migration_doveadm_connection *conn,
 		migration_job_watch(conn->watched, &watcher);
 }
 
+static void
+doveadm_verify_line(const char *verb, const char *const *args, void *context)
+{
+	doveadm_send(context, verb, args);
+}
+
+static void doveadm_verify_finished(enum migration_outcome outcome,
+				    const struct migration_record *record,
+				    const char *error, void *context)
+{
+	struct migration_doveadm_connection *conn = context;
+
+	conn->verify_job = NULL;
+	doveadm_send_finished(conn, outcome, record, error);
+}
+
+static void
+doveadm_verify_refused(int exit_code, const char *error, void *context)
+{
+	struct migration_doveadm_connection *conn = context;
+
+	conn->verify_job = NULL;
+	doveadm_refuse(conn, exit_code, error);
+}
+
+static void doveadm_verify_record(struct migration_doveadm_connection *conn,
+				  const struct migration_record *record)
+{
+	const struct migration_verify_job_callbacks callbacks = {
+		.verified = doveadm_verify_line,
+		.finished = doveadm_verify_finished,
+		.refused = doveadm_verify_refused,
+		.context = conn,
+	};
+	const char *error;
+	int exit_code;
+
+	conn->verify_job = migration_queue_verify(conn->queue, record,
+						  conn->verify_all, &callbacks,
+						  &exit_code, &error);
+	if (conn->verify_job == NULL)
+		doveadm_verify_refused(exit_code, error, conn);
+}
+
 static void doveadm_looked_up(enum migration_store_found found,
 			      const struct migration_record *record,
 			      const char *error, void *context)
@@ -166,28 +216,52 @@ static void doveadm_looked_up(enum migration_store_found found,
 				       "but is not being migrated");
 			break;
 		case MIGRATION_STORE_RECORD:
-			doveadm_sync_record(conn, record);
+			if (conn->verify)
+				doveadm_verify_record(conn, record);
+			else
+				doveadm_sync_record(conn, record);
 			break;
 		}
 	}
 	doveadm_connection_unref(conn);
 }
 
+static void
+doveadm_look_up(struct migration_doveadm_connection *conn, const char *username)
+{
+	const char *error = migration_queue_get_error(conn->queue);
+
+	if (error != NULL) {
+		doveadm_refuse(conn, EX_TEMPFAIL, error);
+		return;
+	}
+	conn->refcount++;
+	migration_store_lookup(migration_queue_get_store(conn->queue), username,
+			       doveadm_looked_up, conn);
+}
+
 static int doveadm_input_sync(struct migration_doveadm_connection *conn,
 			      const char *const *args)
 {
-	const char *error;
-
-	if (str_array_length(args) != 1 || conn->watched != NULL)
+	if (str_array_length(args) != 1 || conn->watched != NULL ||
+	    conn->verify_job != NULL)
 		return -1;
-	error = migration_queue_get_error(conn->queue);
-	if (error != NULL) {
-		doveadm_refuse(conn, EX_TEMPFAIL, error);
-		return 1;
-	}
-	conn->refcount++;
-	migration_store_lookup(migration_queue_get_store(conn->queue), args[0],
-			       doveadm_looked_up, conn);
+	conn->verify = FALSE;
+	doveadm_look_up(conn, args[0]);
+	return 1;
+}
+
+static int doveadm_input_verify(struct migration_doveadm_connection *conn,
+				const char *const *args)
+{
+	if (str_array_length(args) != 2 || conn->watched != NULL ||
+	    conn->verify_job != NULL)
+		return -1;
+	conn->verify_all = strcmp(args[1], MIGRATION_WORD_ALL) == 0;
+	if (!conn->verify_all && strcmp(args[1], MIGRATION_WORD_SAMPLE) != 0)
+		return -1;
+	conn->verify = TRUE;
+	doveadm_look_up(conn, args[0]);
 	return 1;
 }
 
@@ -296,6 +370,8 @@ static int doveadm_input_args(struct connection *_conn, const char *const *args)
 
 	if (strcmp(args[0], MIGRATION_VERB_SYNC) == 0)
 		ret = doveadm_input_sync(conn, args + 1);
+	else if (strcmp(args[0], MIGRATION_VERB_VERIFY) == 0)
+		ret = doveadm_input_verify(conn, args + 1);
 	else if (strcmp(args[0], MIGRATION_VERB_STATUS) == 0)
 		ret = doveadm_input_status(conn);
 	else if (strcmp(args[0], MIGRATION_VERB_RATE) == 0)

@@ -1,7 +1,7 @@
 #ifndef MIGRATION_DOVEADM_CONNECTION_H
 #define MIGRATION_DOVEADM_CONNECTION_H
 
-/* Answers doveadm: SYNC, RATE, CONTROL, STATUS and PROVIDERS of
+/* Answers doveadm: SYNC, VERIFY, RATE, CONTROL, STATUS and PROVIDERS of
    migration-protocol.h. */
 
 struct master_service_connection;

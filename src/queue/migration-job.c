@@ -596,7 +596,7 @@ static void job_pull(struct migration_job *job)
 	migration_job_progress_begin(job->progress);
 	migration_job_notes_begin(job->notes);
 	job->worker = migration_worker_connection_start(
-		job->set.worker_socket_path, job->record,
+		job->set.worker_socket_path, MIGRATION_WORKER_SYNC, job->record,
 		migration_provider_probe_get_known(job->probe, ioloop_time),
 		&job_worker_callbacks, job, job->event);
 }

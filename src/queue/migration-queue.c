@@ -10,6 +10,7 @@
 #include "migration-protocol.h"
 #include "migration-settings.h"
 #include "migration-store.h"
+#include "migration-verify-job.h"
 #include "migration-worker-connection.h"
 #include "migration-queue.h"
 
@@ -34,6 +35,7 @@ struct migration_queue {
 
 	/* running ones, and those that an administrator wants next */
 	ARRAY(struct migration_job *) jobs;
+	ARRAY(struct migration_verify_job *) verify_jobs;
 	/* providers whose due records are being read */
 	unsigned int looking;
 	/* the provider to begin with: none is always the last */
@@ -69,6 +71,7 @@ void migration_queue_wake(struct migration_queue *queue)
 static unsigned int
 queue_count_jobs(struct migration_queue *queue, const char *provider)
 {
+	struct migration_verify_job *verify_job;
 	struct migration_job *job;
 	unsigned int count = 0;
 
@@ -76,6 +79,13 @@ queue_count_jobs(struct migration_queue *queue, const char *provider)
 		if (migration_job_is_started(job) &&
 		    (provider == NULL ||
 		     strcmp(migration_job_get_record(job)->provider,
+			    provider) == 0))
+			count++;
+	}
+	array_foreach_elem(&queue->verify_jobs, verify_job) {
+		if (migration_verify_job_is_started(verify_job) &&
+		    (provider == NULL ||
+		     strcmp(migration_verify_job_get_provider(verify_job),
 			    provider) == 0))
 			count++;
 	}
@@ -117,6 +127,24 @@ static void queue_job_ended(struct migration_job *job, void *context)
 		}
 	}
 	migration_job_free(&job);
+	migration_queue_wake(queue);
+}
+
+static void queue_verify_ended(struct migration_verify_job *job, void *context)
+{
+	struct migration_queue *queue = context;
+	struct migration_verify_job *const *jobp;
+
+	array_foreach(&queue->verify_jobs, jobp) {
+		if (*jobp == job) {
+			array_delete(&queue->verify_jobs,
+				     array_foreach_idx(&queue->verify_jobs,
+						       jobp),
+				     1);
+			break;
+		}
+	}
+	migration_verify_job_free(&job);
 	migration_queue_wake(queue);
 }
 
@@ -180,8 +208,17 @@ static void queue_due_record(int ret, const struct migration_record *record,
 /* What administrators asked for comes before everything that is due. */
 static void queue_start_wanted(struct migration_queue *queue)
 {
+	struct migration_verify_job *verify_job;
 	struct migration_job *job;
 
+	array_foreach_elem(&queue->verify_jobs, verify_job) {
+		if (queue_free_workers(queue) == 0)
+			return;
+		if (!migration_verify_job_is_started(verify_job)) {
+			migration_verify_job_start(verify_job,
+						   queue_verify_ended, queue);
+		}
+	}
 	array_foreach_elem(&queue->jobs, job) {
 		if (queue_free_workers(queue) == 0)
 			return;
@@ -333,6 +370,7 @@ migration_queue_init(const struct migration_settings *set,
 	queue->job_set.timing.interval_secs = set->migration_interval;
 	queue->job_set.event_parent = queue->event;
 	i_array_init(&queue->jobs, 16);
+	i_array_init(&queue->verify_jobs, 4);
 	queue->error = i_strdup("the database is being opened");
 	queue_open(queue);
 	return queue;
@@ -348,11 +386,14 @@ queue_deinit_leases_dropped(int ret ATTR_UNUSED, const char *error ATTR_UNUSED,
 void migration_queue_deinit(struct migration_queue **_queue)
 {
 	struct migration_queue *queue = *_queue;
+	struct migration_verify_job *verify_job;
 	struct migration_job *job;
 
 	*_queue = NULL;
 	queue->deinitializing = TRUE;
 	migration_finish_deinit(&queue->finish);
+	array_foreach_elem(&queue->verify_jobs, verify_job)
+		migration_verify_job_free(&verify_job);
 	array_foreach_elem(&queue->jobs, job)
 		migration_job_free(&job);
 	if (queue->error == NULL) {
@@ -362,6 +403,7 @@ void migration_queue_deinit(struct migration_queue **_queue)
 	migration_store_wait(queue->job_set.store);
 	timeout_remove(&queue->to_open);
 	timeout_remove(&queue->to_look);
+	array_free(&queue->verify_jobs);
 	array_free(&queue->jobs);
 	event_unref(&queue->event);
 	i_free(queue->error);
@@ -389,6 +431,20 @@ void migration_queue_get_status(struct migration_queue *queue,
 	status_r->started = queue->started;
 }
 
+static int queue_check_provider(struct migration_queue *queue,
+				const struct migration_record *record,
+				int *exit_code_r, const char **error_r)
+{
+	if (migration_settings_find_provider(queue->set, record->provider) !=
+	    NULL)
+		return 0;
+	*exit_code_r = EX_CONFIG;
+	*error_r = t_strdup_printf(
+		"there is no migration_provider %s { } in the configuration",
+		record->provider);
+	return -1;
+}
+
 struct migration_job *
 migration_queue_sync_now(struct migration_queue *queue,
 			 const struct migration_record *record,
@@ -399,16 +455,9 @@ migration_queue_sync_now(struct migration_queue *queue,
 
 	if (job != NULL)
 		return job;
-	*exit_code_r = EX_TEMPFAIL;
-	if (migration_settings_find_provider(queue->set, record->provider) ==
-	    NULL) {
-		*exit_code_r = EX_CONFIG;
-		*error_r = t_strdup_printf(
-			"there is no migration_provider %s { } in the "
-			"configuration",
-			record->provider);
+	if (queue_check_provider(queue, record, exit_code_r, error_r) < 0)
 		return NULL;
-	}
+	*exit_code_r = EX_TEMPFAIL;
 	if (record->phase == MIGRATION_PHASE_FINISHED) {
 		*exit_code_r = EX_USAGE;
 		*error_r = "the migration is finished";
@@ -420,7 +469,8 @@ migration_queue_sync_now(struct migration_queue *queue,
 	}
 	if (!migration_state_is_due(record, ioloop_time, TRUE)) {
 		*error_r = record->lease_until > ioloop_time ?
-				   t_strdup_printf("%s syncs it already",
+				   t_strdup_printf("%s syncs or verifies it "
+						   "already",
 						   record->lease_owner) :
 				   "nothing to do";
 		return NULL;
@@ -429,6 +479,34 @@ migration_queue_sync_now(struct migration_queue *queue,
 	array_push_back(&queue->jobs, &job);
 	migration_queue_wake(queue);
 	return job;
+}
+
+struct migration_verify_job *
+migration_queue_verify(struct migration_queue *queue,
+		       const struct migration_record *record, bool all,
+		       const struct migration_verify_job_callbacks *cb,
+		       int *exit_code_r, const char **error_r)
+{
+	struct migration_verify_job *job;
+
+	if (queue_check_provider(queue, record, exit_code_r, error_r) < 0)
+		return NULL;
+	job = migration_verify_job_create(&queue->job_set, record->username,
+					  record->provider, all, cb);
+	array_push_back(&queue->verify_jobs, &job);
+	migration_queue_wake(queue);
+	return job;
+}
+
+void migration_queue_verify_cancel(struct migration_queue *queue,
+				   struct migration_verify_job **_job)
+{
+	struct migration_verify_job *job = *_job;
+
+	*_job = NULL;
+	migration_verify_job_cancel(job);
+	if (!migration_verify_job_is_started(job))
+		queue_verify_ended(job, queue);
 }
 
 void migration_queue_break_off(struct migration_queue *queue,

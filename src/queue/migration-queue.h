@@ -11,6 +11,8 @@ struct migration_settings;
 struct migration_store;
 struct migration_queue;
 struct migration_job;
+struct migration_verify_job;
+struct migration_verify_job_callbacks;
 
 struct migration_queue_status {
 	unsigned int workers_busy, workers_limit;
@@ -46,6 +48,17 @@ struct migration_job *
 migration_queue_sync_now(struct migration_queue *queue,
 			 const struct migration_record *record,
 			 int *exit_code_r, const char **error_r);
+/* An administrator wants this record compared with the provider's account: as
+   soon as a worker is free and nobody syncs it. Returns the job, or NULL with a
+   sysexits code and a text. The job is over after the last of the callbacks. */
+struct migration_verify_job *
+migration_queue_verify(struct migration_queue *queue,
+		       const struct migration_record *record, bool all,
+		       const struct migration_verify_job_callbacks *cb,
+		       int *exit_code_r, const char **error_r);
+/* Nobody wants to know any longer. No callback. */
+void migration_queue_verify_cancel(struct migration_queue *queue,
+				   struct migration_verify_job **job);
 /* The record may not be synced any longer: stops a job that runs or waits
    here. error is for those who watch it. */
 void migration_queue_break_off(struct migration_queue *queue,

@@ -72,7 +72,7 @@ static int worker_input_mailbox(struct migration_worker_connection *conn,
 	struct migration_mailbox mailbox;
 
 	i_zero(&mailbox);
-	if (str_array_length(args) != 4 ||
+	if (conn->cb.mailbox == NULL || str_array_length(args) != 4 ||
 	    str_to_uint(args[1], &mailbox.messages_done) < 0 ||
 	    str_to_uint(args[2], &mailbox.messages_total) < 0 ||
 	    str_to_uint64(args[3], &mailbox.bytes_done) < 0)
@@ -97,7 +97,8 @@ static int worker_input_progress(struct migration_worker_connection *conn,
 	    str_to_uint(args[6], &report.messages_waiting) < 0)
 		return -1;
 	report.mailbox = args[3];
-	conn->cb.progress(&report, conn->context);
+	if (conn->cb.progress != NULL)
+		conn->cb.progress(&report, conn->context);
 	return 1;
 }
 
@@ -106,7 +107,8 @@ static int worker_input_note(struct migration_worker_connection *conn,
 {
 	uint32_t uid;
 
-	if (str_array_length(args) != 3 || str_to_uint32(args[1], &uid) < 0)
+	if (conn->cb.note == NULL || str_array_length(args) != 3 ||
+	    str_to_uint32(args[1], &uid) < 0)
 		return -1;
 	conn->cb.note(args[0], uid, args[2], conn->context);
 	return 1;
@@ -117,9 +119,19 @@ static int worker_input_probe(struct migration_worker_connection *conn,
 {
 	struct migration_provider_probe probe;
 
-	if (migration_provider_probe_parse(args, &probe) < 0)
+	if (conn->cb.probe == NULL ||
+	    migration_provider_probe_parse(args, &probe) < 0)
 		return -1;
 	conn->cb.probe(&probe, conn->context);
+	return 1;
+}
+
+static int worker_input_verified(struct migration_worker_connection *conn,
+				 const char *const *args, unsigned int count)
+{
+	if (conn->cb.verified == NULL || str_array_length(args) != count + 1)
+		return -1;
+	conn->cb.verified(args[0], args + 1, conn->context);
 	return 1;
 }
 
@@ -149,6 +161,12 @@ static int worker_input_args(struct connection *_conn, const char *const *args)
 		ret = worker_input_progress(conn, args + 1);
 	else if (strcmp(args[0], MIGRATION_VERB_NOTE) == 0)
 		ret = worker_input_note(conn, args + 1);
+	else if (strcmp(args[0], MIGRATION_VERB_DIFFERENCE) == 0)
+		ret = worker_input_verified(conn, args,
+					    MIGRATION_DIFFERENCE_ARGS);
+	else if (strcmp(args[0], MIGRATION_VERB_VERIFIED) == 0)
+		ret = worker_input_verified(conn, args,
+					    MIGRATION_VERIFIED_ARGS);
 	else if (strcmp(args[0], MIGRATION_VERB_PROBE) == 0)
 		ret = worker_input_probe(conn, args + 1);
 	else if (strcmp(args[0], MIGRATION_VERB_FINISHED) == 0)
@@ -174,6 +192,25 @@ static const struct connection_vfuncs worker_connection_vfuncs = {
 	.input_args = worker_input_args,
 };
 
+static const char *worker_task_verb(enum migration_worker_task task)
+{
+	return task == MIGRATION_WORKER_SYNC ? MIGRATION_VERB_SYNC :
+					       MIGRATION_VERB_VERIFY;
+}
+
+static const char *worker_task_word(enum migration_worker_task task)
+{
+	switch (task) {
+	case MIGRATION_WORKER_SYNC:
+		return NULL;
+	case MIGRATION_WORKER_VERIFY_SAMPLE:
+		return MIGRATION_WORD_SAMPLE;
+	case MIGRATION_WORKER_VERIFY_ALL:
+		return MIGRATION_WORD_ALL;
+	}
+	i_unreached();
+}
+
 static void worker_connection_failed(struct migration_worker_connection *conn)
 {
 	worker_connection_destroy(&conn->conn);
@@ -181,17 +218,20 @@ static void worker_connection_failed(struct migration_worker_connection *conn)
 
 struct migration_worker_connection *
 migration_worker_connection_start(const char *socket_path,
+				  enum migration_worker_task task,
 				  const struct migration_record *record,
 				  const char *capabilities,
 				  const struct migration_worker_callbacks *cb,
 				  void *context, struct event *event_parent)
 {
-	const char *const args[] = { record->username,
+	const char *const args[] = { worker_task_verb(task),
+				     record->username,
 				     record->provider,
 				     record->remote_user,
 				     record->mechanism,
 				     record->credential,
 				     capabilities,
+				     worker_task_word(task),
 				     NULL };
 	struct migration_worker_connection *conn;
 	string_t *str = t_str_new(1024);
@@ -218,9 +258,9 @@ migration_worker_connection_start(const char *socket_path,
 			timeout_add_short(0, worker_connection_failed, conn);
 		return conn;
 	}
-	str_append(str, MIGRATION_VERB_SYNC);
 	for (i = 0; args[i] != NULL; i++) {
-		str_append_c(str, '\t');
+		if (i > 0)
+			str_append_c(str, '\t');
 		str_append_tabescaped(str, args[i]);
 	}
 	str_append_c(str, '\n');

@@ -19,6 +19,10 @@ struct migration_worker_callbacks {
 		     void *context);
 	/* The provider's server is like this; may be changed. */
 	void (*probe)(struct migration_provider_probe *probe, void *context);
+	/* DIFFERENCE and VERIFIED of migration-protocol.h without a look at
+	   them, but for the number of arguments */
+	void (*verified)(const char *verb, const char *const *args,
+			 void *context);
 	/* Called exactly once; the connection is gone afterwards. A worker
 	   that died has MIGRATION_OUTCOME_TEMPORARY, and reported is FALSE.
 	   retry_after_secs is what the provider asked for, 0 = nothing. */
@@ -27,10 +31,19 @@ struct migration_worker_callbacks {
 			 void *context);
 };
 
+enum migration_worker_task {
+	MIGRATION_WORKER_SYNC,
+	/* Compare, with the bytes of a sample or of all messages. */
+	MIGRATION_WORKER_VERIFY_SAMPLE,
+	MIGRATION_WORKER_VERIFY_ALL,
+};
+
 /* Connects and sends the job, with the capabilities that the provider's server
-   is known to have. Never calls back from inside. */
+   is known to have. Never calls back from inside. Callbacks for what the task
+   does not report may be NULL. */
 struct migration_worker_connection *
 migration_worker_connection_start(const char *socket_path,
+				  enum migration_worker_task task,
 				  const struct migration_record *record,
 				  const char *capabilities,
 				  const struct migration_worker_callbacks *cb,

@@ -107,6 +107,19 @@ static int journal_add(int fd, const char **error_r)
 	return 0;
 }
 
+int migration_journal_is_unended(const char *dir, const char **error_r)
+{
+	const char *path = t_strconcat(dir, "/" JOURNAL_FILENAME, NULL);
+
+	/* whoever has the lock and has ended has removed it */
+	if (access(path, F_OK) == 0)
+		return 1;
+	if (errno == ENOENT)
+		return 0;
+	*error_r = t_strdup_printf("access(%s) failed: %m", path);
+	return -1;
+}
+
 int migration_journal_begin(const char *dir,
 			    struct migration_journal **journal_r,
 			    const char **error_r)

@@ -23,6 +23,8 @@ ARRAY_DEFINE_TYPE(migration_journal_entry, struct migration_journal_entry);
 int migration_journal_begin(const char *dir,
 			    struct migration_journal **journal_r,
 			    const char **error_r);
+/* Returns 1 if there is a run that did not end, 0, or -1. Changes nothing. */
+int migration_journal_is_unended(const char *dir, const char **error_r);
 /* Empty if every run so far has ended. Valid as long as the journal. */
 const ARRAY_TYPE(migration_journal_entry) *
 migration_journal_get_unended(const struct migration_journal *journal);

@@ -17,6 +17,7 @@
 #include "migration-remote.h"
 #include "migration-repair.h"
 #include "migration-settings.h"
+#include "migration-verify.h"
 #include "migration-pull.h"
 
 /* The same as dsync's own, so that a "doveadm sync -l" by hand keeps out. */
@@ -265,6 +266,39 @@ pull_follow(struct pull_run *run, struct mail_user *user,
 }
 
 static enum migration_outcome
+pull_verify(const struct migration_pull_settings *set, struct mail_user *user,
+	    struct migration_remote *remote, const char *dir,
+	    const char **error_r)
+{
+	const struct migration_provider_settings *provider =
+		set->remote->provider;
+	struct migration_verify_settings verify_set = {
+		.ns = mail_namespace_find_inbox(user->namespaces),
+		.remote = remote,
+		.dir = dir,
+		.list_prefix = provider->list_prefix,
+		.max_size = provider->max_size,
+		.all = set->verify_all,
+		.callbacks = set->verify,
+		.context = set->verify_context,
+	};
+	const char *error;
+
+	if (migration_exclude_parse(pool_datastack_create(), provider->exclude,
+				    &verify_set.exclude, &error) < 0)
+		i_unreached(); /* the settings were checked */
+	switch (migration_verify(&verify_set, error_r)) {
+	case MIGRATION_VERIFY_DONE:
+		return MIGRATION_OUTCOME_DONE;
+	case MIGRATION_VERIFY_LOCAL:
+		return MIGRATION_OUTCOME_LOCAL;
+	case MIGRATION_VERIFY_REMOTE:
+		break;
+	}
+	return pull_blame(remote, error_r);
+}
+
+static enum migration_outcome
 pull_locked(struct pull_run *run, struct mail_user *user, const char *dir,
 	    const char **error_r)
 {
@@ -279,6 +313,8 @@ pull_locked(struct pull_run *run, struct mail_user *user, const char *dir,
 	*error_r = "The provider does not say why";
 	if (migration_remote_connect(remote) < 0) {
 		outcome = pull_blame(remote, error_r);
+	} else if (set->verify != NULL) {
+		outcome = pull_verify(set, user, remote, dir, error_r);
 	} else {
 		outcome = pull_follow(run, user, remote, dir, error_r);
 	}
@@ -302,36 +338,64 @@ pull_repair(struct mail_namespace *ns, const struct migration_journal *journal,
 }
 
 static enum migration_outcome
-pull_as_user(const struct migration_pull_settings *set, struct mail_user *user,
-	     const char **error_r)
+pull_sync(const struct migration_pull_settings *set, struct mail_user *user,
+	  const char *dir, const char **error_r)
 {
 	struct mail_namespace *ns = mail_namespace_find_inbox(user->namespaces);
 	struct migration_journal *journal;
 	enum migration_outcome outcome;
-	struct file_lock *lock;
-	const char *dir;
 	struct pull_run run = { .set = set };
 
-	outcome = pull_get_dir(ns, &dir, error_r);
+	if (migration_journal_begin(dir, &journal, error_r) < 0)
+		return MIGRATION_OUTCOME_LOCAL;
+	if (pull_repair(ns, journal, error_r) < 0) {
+		migration_journal_close(&journal, FALSE);
+		return MIGRATION_OUTCOME_LOCAL;
+	}
+	run.killed = migration_journal_get_unended(journal);
+	migration_progress_set_journal(set->progress, journal);
+	outcome = pull_locked(&run, user, dir, error_r);
+	migration_progress_set_journal(set->progress, NULL);
+	migration_journal_close(&journal,
+				array_count(run.killed) == 0 ||
+					outcome == MIGRATION_OUTCOME_DONE);
+	return outcome;
+}
+
+/* What a killed run has left may be harmed by whoever opens it before it is
+   repaired. */
+static enum migration_outcome
+pull_compare(const struct migration_pull_settings *set, struct mail_user *user,
+	     const char *dir, const char **error_r)
+{
+	struct pull_run run = { .set = set };
+	int ret = migration_journal_is_unended(dir, error_r);
+
+	if (ret < 0)
+		return MIGRATION_OUTCOME_LOCAL;
+	if (ret > 0) {
+		*error_r = "the last sync was interrupted: sync first";
+		return MIGRATION_OUTCOME_TEMPORARY;
+	}
+	return pull_locked(&run, user, dir, error_r);
+}
+
+static enum migration_outcome
+pull_as_user(const struct migration_pull_settings *set, struct mail_user *user,
+	     const char **error_r)
+{
+	enum migration_outcome outcome;
+	struct file_lock *lock;
+	const char *dir;
+
+	outcome = pull_get_dir(mail_namespace_find_inbox(user->namespaces),
+			       &dir, error_r);
 	if (outcome == MIGRATION_OUTCOME_DONE)
 		outcome = pull_lock(dir, &lock, error_r);
 	if (outcome != MIGRATION_OUTCOME_DONE)
 		return outcome;
-	if (migration_journal_begin(dir, &journal, error_r) < 0) {
-		outcome = MIGRATION_OUTCOME_LOCAL;
-	} else if (pull_repair(ns, journal, error_r) < 0) {
-		migration_journal_close(&journal, FALSE);
-		outcome = MIGRATION_OUTCOME_LOCAL;
-	} else {
-		run.killed = migration_journal_get_unended(journal);
-		migration_progress_set_journal(set->progress, journal);
-		outcome = pull_locked(&run, user, dir, error_r);
-		migration_progress_set_journal(set->progress, NULL);
-		migration_journal_close(&journal,
-					array_count(run.killed) == 0 ||
-						outcome ==
-							MIGRATION_OUTCOME_DONE);
-	}
+	outcome = set->verify != NULL ? pull_compare(set, user, dir, error_r) :
+					pull_sync(set, user, dir, error_r);
 	file_lock_free(&lock);
 	return outcome;
 }

@@ -3,7 +3,8 @@
 
 /* One sync of one account: becomes the mail user, takes the account's lock,
    repairs what a killed run left, logs in at the provider and follows it.
-   Interrupted anywhere it continues at the next run. Gives up root for good. */
+   Interrupted anywhere it continues at the next run. Or the account is only
+   compared with the provider's. Gives up root for good. */
 
 #include "migration-progress.h"
 #include "migration-state.h"
@@ -13,6 +14,7 @@ struct migration_notes;
 struct migration_provider_probe;
 struct migration_remote_settings;
 struct migration_settings;
+struct migration_verify_callbacks;
 
 struct migration_pull_settings {
 	struct mail_storage_service_ctx *storage;
@@ -26,6 +28,12 @@ struct migration_pull_settings {
 	void (*probed)(const struct migration_provider_probe *probe,
 		       void *context);
 	void *context;
+
+	/* Compare only, with the bytes of all messages or of a sample; NULL =
+	   sync. is_stopped is not looked at. */
+	const struct migration_verify_callbacks *verify;
+	void *verify_context;
+	bool verify_all;
 };
 
 /* Blocks until it is over. retry_after_secs_r is what the provider asked for,

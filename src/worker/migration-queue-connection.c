@@ -20,6 +20,7 @@
 #include "migration-secret.h"
 #include "migration-settings.h"
 #include "migration-unseal.h"
+#include "migration-verify.h"
 #include "migration-queue-connection.h"
 
 #include <fcntl.h>
@@ -37,6 +38,8 @@ struct queue_connection {
 	struct migration_progress *progress;
 	char *username, *provider, *remote_user, *mechanism, *box,
 		*capabilities;
+	/* compare only, and the bytes of all messages */
+	bool verify, verify_all;
 };
 
 static struct connection_list *queue_connections = NULL;
@@ -202,6 +205,78 @@ queue_probed(const struct migration_provider_probe *probe, void *context)
 	o_stream_nsend(conn->conn.output, str_data(str), str_len(str));
 }
 
+static void
+queue_verify_difference(void *context, const char *mailbox, uint32_t uid,
+			bool explained, const char *text)
+{
+	struct queue_connection *conn = context;
+	string_t *str = t_str_new(128);
+
+	str_append(str, MIGRATION_VERB_DIFFERENCE "\t");
+	str_append_tabescaped(str, mailbox);
+	str_printfa(str, "\t%u\t%d\t", uid, explained ? 1 : 0);
+	str_append_tabescaped(str, t_strndup(text, MIGRATION_MAX_NOTE_BYTES));
+	str_append_c(str, '\n');
+	o_stream_nsend(conn->conn.output, str_data(str), str_len(str));
+}
+
+static const char *
+queue_verify_result(const struct migration_verify_mailbox *mailbox)
+{
+	if (mailbox->failed)
+		return MIGRATION_WORD_FAILED;
+	return mailbox->same ? MIGRATION_WORD_SAME : MIGRATION_WORD_DIFFERS;
+}
+
+static const char *
+queue_uid_validity(enum migration_verify_uid_validity uid_validity)
+{
+	switch (uid_validity) {
+	case MIGRATION_VERIFY_UID_VALIDITY_NONE:
+		return "-";
+	case MIGRATION_VERIFY_UID_VALIDITY_SAME:
+		return MIGRATION_WORD_SAME;
+	case MIGRATION_VERIFY_UID_VALIDITY_OTHER:
+		return MIGRATION_WORD_OTHER;
+	}
+	i_unreached();
+}
+
+static void queue_verify_mailbox(void *context,
+				 const struct migration_verify_mailbox *mailbox)
+{
+	struct queue_connection *conn = context;
+	string_t *str = t_str_new(256);
+
+	str_printfa(str, MIGRATION_VERB_VERIFIED "\t%s\t",
+		    queue_verify_result(mailbox));
+	str_append_tabescaped(str, mailbox->name);
+	str_append_c(str, '\t');
+	if (mailbox->remote_name != NULL)
+		str_append_tabescaped(str, mailbox->remote_name);
+	str_printfa(str, "\t%s\t%u\t%u\t%u\t%u\t%u\t%u\t%u\t",
+		    queue_uid_validity(mailbox->uid_validity), mailbox->there,
+		    mailbox->here, mailbox->missing, mailbox->flags,
+		    mailbox->sizes, mailbox->checked, mailbox->bodies);
+	str_append_tabescaped(str, t_strndup(mailbox->text,
+					     MIGRATION_MAX_ERROR_BYTES));
+	str_append_c(str, '\n');
+	o_stream_nsend(conn->conn.output, str_data(str), str_len(str));
+}
+
+static bool queue_verify_is_stopped(void *context)
+{
+	struct queue_connection *conn = context;
+
+	return migration_progress_is_stopped(conn->progress);
+}
+
+static const struct migration_verify_callbacks queue_verify_callbacks = {
+	.difference = queue_verify_difference,
+	.mailbox = queue_verify_mailbox,
+	.is_stopped = queue_verify_is_stopped,
+};
+
 static enum migration_outcome
 queue_unseal(struct queue_connection *conn, struct migration_secret **secret_r,
 	     const char **error_r)
@@ -257,6 +332,11 @@ queue_pull(struct queue_connection *conn, struct migration_progress *progress,
 	pull.notes = notes;
 	pull.probed = queue_probed;
 	pull.context = conn;
+	if (conn->verify) {
+		pull.verify = &queue_verify_callbacks;
+		pull.verify_context = conn;
+		pull.verify_all = conn->verify_all;
+	}
 	outcome = migration_pull(&pull, retry_after_secs_r, error_r);
 	migration_secret_free(&secret);
 	return outcome;
@@ -299,13 +379,28 @@ static void queue_run_job(struct queue_connection *conn)
 	o_stream_set_flush_pending(conn->conn.output, TRUE);
 }
 
+static int
+queue_input_verb(struct queue_connection *conn, const char *const *args)
+{
+	unsigned int count = str_array_length(args);
+
+	if (strcmp(args[0], MIGRATION_VERB_SYNC) == 0)
+		return count == 7 ? 0 : -1;
+	if (strcmp(args[0], MIGRATION_VERB_VERIFY) != 0 || count != 8)
+		return -1;
+	conn->verify = TRUE;
+	conn->verify_all = strcmp(args[7], MIGRATION_WORD_ALL) == 0;
+	return conn->verify_all || strcmp(args[7], MIGRATION_WORD_SAMPLE) == 0 ?
+		       0 :
+		       -1;
+}
+
 static int queue_input_args(struct connection *_conn, const char *const *args)
 {
 	struct queue_connection *conn =
 		container_of(_conn, struct queue_connection, conn);
 
-	if (str_array_length(args) != 7 || conn->username != NULL ||
-	    strcmp(args[0], MIGRATION_VERB_SYNC) != 0) {
+	if (conn->username != NULL || queue_input_verb(conn, args) < 0) {
 		e_error(_conn->event, "The queue sent an invalid line %s",
 			args[0]);
 		return -1;

@@ -16,6 +16,12 @@ def assert_moved(provider, target, user, local_user=None):
         target.snapshot(local_user or user, provider.passwords[user]))
 
 
+def assert_verified(target, user, *args):
+    """doveadm migration verify finds the account as it is at the provider."""
+    complaint = target.verify(user, *args)
+    assert complaint == "", complaint
+
+
 def assert_answer(answer, status, code=None):
     """code None stands for any."""
     assert answer.status == status, f"the client was told: {answer}"

@@ -148,6 +148,8 @@ class Pair:
                 # servers were started anew, or files made anew
                 self.connect_remote()
                 self.connect_local()
+            if not error:
+                error = self.target.verify(self.user, "--all", timeout=120)
         changed = explain(there.folders, look_there(self.remote).folders)
         complaints = self.model.synced(there, here, look_here(self.local),
                                        interrupted)

@@ -86,6 +86,16 @@ userdb {{
                             password.encode())
         return client
 
+    def verify(self, user, *args, timeout=60):
+        """What "doveadm migration verify" complains about, "" if it does
+        not."""
+        result = self.doveadm("migration", "verify", *args, "-u", user,
+                              timeout=timeout)
+        if result.returncode == 0:
+            return ""
+        return (f"doveadm migration verify ended with {result.returncode}: "
+                f"{result.stderr.strip()}\n{result.stdout}")
+
     def snapshot(self, user, password):
         return read_account(f"127.0.0.1:{self.ports['imap']}", user, password)
 

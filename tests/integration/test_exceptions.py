@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from checks import assert_answer, assert_moved
+from checks import assert_answer, assert_moved, assert_verified
 from corpus import make_small_corpus
 from provider import Provider
 from target import plain_provider
@@ -63,12 +63,14 @@ def test_unreadable_message(old, make_target, mail_format):
             assert account[folder].mails == expected[folder].mails
     ((mailbox, note_uid, text),) = notes(target)
     assert (mailbox, note_uid) == ("INBOX", uid) and text != ""
+    assert "1 not delivered by the provider" in target.verify(USER)
 
     # reading has given it another name
     (path,) = (maildir_of(old) / "cur").glob(f"{name}*")
     path.chmod(0o600)
     target.doveadm("migration", "sync", "-u", USER, check=True)
     assert notes(target) == []
+    assert_verified(target, USER, "--all")
     assert {mail.sha256 for mail in
             target.snapshot(USER, PASSWORD)["INBOX"].mails.values()} == \
         {mail.sha256 for mail in expected["INBOX"].mails.values()}
@@ -114,6 +116,9 @@ def test_huge_message(old, make_target, figures, mail_format):
     assert_moved(old, target, USER)
     assert notes(target) == []
     figures(f"the worker had {watch.bytes / 2**20:.0f} MB")
+    assert 0 < watch.bytes < 50 * 2**20
+    with Watch(target) as watch:
+        assert_verified(target, USER, "--all")
     assert 0 < watch.bytes < 50 * 2**20
 
 
@@ -170,3 +175,4 @@ def test_special_use(old, make_target):
     move(target)
     account = target.snapshot(USER, PASSWORD)
     assert "Gone" in account and "Trash" not in account
+    assert_verified(target, USER)

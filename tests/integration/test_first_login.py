@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from checks import Unchanged, assert_answer, assert_moved
+from checks import (Unchanged, assert_answer, assert_moved, assert_verified)
 from conftest import CORPUS_PASSWORD, CORPUS_USER, seeded_provider
 from tap import Tap
 from target import plain_provider
@@ -123,6 +123,7 @@ def test_only_reading_commands(provider, make_target):
             overrides={"migration_login": "local"})
         assert_answer(target.login(CORPUS_USER, CORPUS_PASSWORD), "OK")
         target.store.wait_moved(CORPUS_USER)
+        assert_verified(target, CORPUS_USER, "--all")
         commands = set(tap.commands())
         assert {"EXAMINE", "UID FETCH"} <= commands
         assert commands <= READ_ONLY
@@ -159,6 +160,7 @@ def test_mail_formats(folders, server_certificate, make_target, source,
         assert_answer(target.login(CORPUS_USER, CORPUS_PASSWORD), "OK")
         target.store.wait_moved(CORPUS_USER)
         assert_moved(old, target, CORPUS_USER)
+        assert_verified(target, CORPUS_USER, "--all")
         assert old.snapshot(CORPUS_USER) == before
     finally:
         old.stop()

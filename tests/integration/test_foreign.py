@@ -2,7 +2,8 @@
 
 import pytest
 
-from checks import Unchanged, assert_answer, assert_same_account
+from checks import (Unchanged, assert_answer, assert_same_account,
+                    assert_verified)
 from corpus import Writer, make_corpus
 from courier import Courier
 from cyrus import Cyrus
@@ -48,6 +49,7 @@ def test_prefix_does_not_arrive(foreign, make_target, settings):
         foreign.ports["imap"], "old.example", **settings)}, overrides=LOCAL)
     with Unchanged(foreign, USER):
         move(foreign, target, USER)
+        assert_verified(target, USER, "--all")
     assert_arrived(foreign, target, USER)
 
 
@@ -124,6 +126,7 @@ def test_never_opened(foreign, make_target):
         move(foreign, target, user)
         for _ in range(2):
             target.doveadm("migration", "sync", "-u", user, check=True)
+            assert_verified(target, user, "--all")
     here, there = (
         {name: sorted(mail.sha256 for mail in mailbox.mails.values())
          for name, mailbox in snapshot.items()}

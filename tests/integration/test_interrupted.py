@@ -113,6 +113,7 @@ def pull_all(interrupter, expected, mail_format):
             for step in steps:
                 step()
             error = interrupter.sync()
+            error = error or interrupter.target.verify(user, "--all")
         assert error == "", f"{user} ({mail_format}): {error}"
         wrong = explain(expected, interrupter.target.snapshot(user, PASSWORD))
         assert wrong == "", (f"{user} at the provider / here ({mail_format}; "

@@ -25,7 +25,8 @@ ALLOWED = {
     "settings": set(),
     "auth": {"migration-probe.h", "migration-seal.h"},
     "queue": {"migration-store.h"},
-    "worker": {"migration-follow.h", "migration-remote.h", "migration-unseal.h"},
+    "worker": {"migration-follow.h", "migration-remote.h",
+               "migration-unseal.h", "migration-verify.h"},
     "doveadm": {"migration-store.h", "migration-keygen.h"},
 }
 # Foreign headers that have a home.

@@ -198,6 +198,7 @@ def run(stack, folder):
 
     step("Provider and new server, folder by folder")
     same_account = compare(provider, target, before)
+    show(target, "migration", "verify", "-u", USER)
 
     step("The provider's mailbox")
     check_provider(provider, before, same_account)

@@ -55,11 +55,14 @@ static const char *test_journal_unended(struct migration_journal *journal)
 static void test_migration_journal_ended(void)
 {
 	struct migration_journal *journal;
+	const char *error;
 	struct stat st;
 
 	test_begin("migration journal: runs that ended");
 	for (unsigned int i = 0; i < 2; i++) {
 		journal = test_journal_begin();
+		test_assert_idx(migration_journal_is_unended(
+					test_journal_dir(), &error) == 1, i);
 		test_assert_strcmp_idx(test_journal_unended(journal), "", i);
 		test_assert_idx(stat(test_journal_path(), &st) == 0 &&
 				(st.st_mode & 07777) == 0600, i);
@@ -67,6 +70,8 @@ static void test_migration_journal_ended(void)
 		test_assert_idx(journal == NULL, i);
 		test_assert_idx(stat(test_journal_path(), &st) < 0 &&
 				errno == ENOENT, i);
+		test_assert_idx(migration_journal_is_unended(
+					test_journal_dir(), &error) == 0, i);
 	}
 	/* somebody has removed it meanwhile */
 	journal = test_journal_begin();

@@ -53,6 +53,61 @@ static void test_migration_store_lease(void)
 	test_end();
 }
 
+static void test_migration_store_keep_lease(void)
+{
+	static const char *const kept_changes[] = {
+		"UPDATE migration_job SET phase = 'finished'",
+		"UPDATE migration_job SET control = 'paused', attempts = 7",
+	};
+	struct migration_store *store;
+	struct migration_record before, record;
+	unsigned int i;
+	int ret;
+
+	test_begin("migration store keep lease");
+	store = test_store_open();
+	test_store_adopt(store, USER, NOW);
+	test_store_adopt(store, "other@old.example", NOW);
+	test_assert(test_lease(store, USER, "one", NOW, NOW + 60) == 1);
+	for (i = 0; i < N_ELEMENTS(kept_changes); i++) {
+		/* nothing else is changed, whatever it is */
+		test_store_exec(store, kept_changes[i]);
+		before = test_store_record(store, USER);
+		TEST_STORE(&ret, migration_store_keep_lease, store, USER,
+			   "one", NOW + 90 + i);
+		test_assert_idx(ret == 1, i);
+		record = test_store_record(store, USER);
+		test_assert_strcmp_idx(record.lease_owner, "one", i);
+		test_assert_idx(record.lease_until == NOW + 90 + (time_t)i, i);
+		test_assert_idx(record.phase == before.phase, i);
+		test_assert_idx(record.control == before.control, i);
+		test_assert_idx(record.attempts == before.attempts, i);
+		test_assert_idx(record.next_sync == before.next_sync, i);
+		test_assert_strcmp_idx(record.credential, before.credential,
+				       i);
+	}
+	/* somebody else's, and one that nobody has */
+	TEST_STORE(&ret, migration_store_keep_lease, store, USER, "two",
+		   NOW + 200);
+	test_assert(ret == 0);
+	TEST_STORE(&ret, migration_store_keep_lease, store, USER, "two", 0);
+	test_assert(ret == 0);
+	TEST_STORE(&ret, migration_store_keep_lease, store,
+		   "other@old.example", "one", NOW + 200);
+	test_assert(ret == 0);
+	record = test_store_record(store, USER);
+	test_assert(record.lease_until == NOW + 91);
+	/* back */
+	TEST_STORE(&ret, migration_store_keep_lease, store, USER, "one", 0);
+	test_assert(ret == 1);
+	record = test_store_record(store, USER);
+	test_assert_strcmp(record.lease_owner, "");
+	test_assert(record.lease_until == 0);
+	migration_store_deinit(&store);
+	test_tmp_remove();
+	test_end();
+}
+
 static void test_migration_store_hold(void)
 {
 	static const struct {
@@ -534,6 +589,7 @@ int main(void)
 {
 	static void (*const test_functions[])(void) = {
 		test_migration_store_lease,
+		test_migration_store_keep_lease,
 		test_migration_store_hold,
 		test_migration_store_lease_changed,
 		test_migration_store_progress,
