@@ -294,7 +294,8 @@ static int mailbox_follow(struct follow_mailbox *box)
 		return ret;
 	follow_local_read(box);
 	if (array_count(&box->fresh) > 0) {
-		if ((ret = follow_save(box)) <= 0)
+		if ((ret = follow_pop3(box)) <= 0 ||
+		    (ret = follow_save(box)) <= 0)
 			return ret;
 	}
 	if (box->hdr->adopted_next_uid > 0 &&
@@ -365,12 +366,14 @@ int follow_mailbox_run(struct follow_mailbox *box)
 		follow_local_read(box);
 		ret = follow_local_update(box);
 		follow_mailbox_report(box);
+		follow_pop3_note(box);
 		return ret;
 	}
 	if (box->follow->set->unclean)
 		box->hdr->comparing = TRUE;
 	ret = mailbox_follow(box);
 	migration_remote_close(box->follow->set->remote);
+	follow_pop3_note(box);
 	return ret;
 }
 
@@ -394,12 +397,13 @@ int follow_mailbox_retry_pending(struct follow_mailbox *box)
 
 	ret = mailbox_examine(box);
 	if (ret > 0 && box->uid_validity == box->hdr->uid_validity) {
-		ret = follow_fetch_pending(box);
-		if (ret > 0)
+		if ((ret = follow_fetch_pending(box)) > 0 &&
+		    (ret = follow_pop3(box)) > 0)
 			ret = follow_save_pending(box);
 	}
 	if (ret < 0)
 		mailbox_note_unasked(box);
 	migration_remote_close(box->follow->set->remote);
+	follow_pop3_note(box);
 	return ret;
 }

@@ -42,6 +42,9 @@ struct migration_follow {
 	const char *incomplete_error;
 	/* nothing can be stored: no further mailbox is tried */
 	const char *local_error;
+
+	/* what the provider's POP3 server has said in this run */
+	struct follow_pop3 *pop3;
 };
 
 /* A message here that came from the provider, or may have. */
@@ -67,6 +70,9 @@ struct follow_remote {
 	const char *const *more_keywords;
 	/* the same message here */
 	struct follow_local *local;
+	/* at its POP3 server; NULL and 0 = none */
+	const char *uidl;
+	uint32_t pop3_order;
 	/* why the provider does not deliver it, if it has said so */
 	const char *why;
 	enum follow_remote_state {
@@ -231,6 +237,22 @@ int follow_save(struct follow_mailbox *box);
 /* Brings those of box->fresh that the provider could not deliver before, one
    by one. */
 int follow_save_pending(struct follow_mailbox *box);
+
+/* --- migration-follow-pop3.c --- */
+
+/* Finds the UIDLs of the messages that are new, and of those pending, before
+   anything is saved; only in INBOX, and asks only once in a run. Returns as
+   follow_mailbox_run(). */
+int follow_pop3(struct follow_mailbox *box);
+/* Gives them to a message that is being saved. */
+void follow_pop3_save(struct follow_mailbox *box,
+		      const struct follow_remote *mail,
+		      struct mail_save_context *save);
+void follow_pop3_saved(struct follow_mailbox *box,
+		       const struct follow_remote *mail,
+		       struct mailbox_transaction_context *trans, uint32_t uid);
+/* Notes what is not as it was. */
+void follow_pop3_note(struct follow_mailbox *box);
 
 /* --- migration-follow-match.c --- */
 

@@ -199,6 +199,7 @@ static int save_stream(struct save_context *ctx, struct follow_remote *mail,
 					       mail->received_tz);
 	}
 	mailbox_save_set_uid(save, uid);
+	follow_pop3_save(box, mail, save);
 	if (mailbox_save_begin(&save, input) < 0)
 		return -1;
 	do {
@@ -219,6 +220,7 @@ static int save_stream(struct save_context *ctx, struct follow_remote *mail,
 	if (mailbox_save_finish(&save) < 0)
 		return -1;
 	migration_mark_write_record(box->mark, ctx->trans, seq, &record);
+	follow_pop3_saved(box, mail, ctx->trans, uid);
 	return 0;
 }
 
@@ -323,27 +325,6 @@ static void save_stash(struct save_context *ctx, struct follow_remote *mail,
 	o_stream_destroy(&output);
 }
 
-static struct istream *save_open_body(const struct imapc_untagged_reply *reply,
-				      const struct imap_arg *list)
-{
-	const struct imapc_arg_file *file;
-	const struct imap_arg *body;
-	const char *str;
-	unsigned int i;
-
-	body = migration_remote_get_value(list, "BODY[]");
-	if (body == NULL)
-		return NULL;
-	for (i = 0; i < reply->file_args_count; i++) {
-		file = &reply->file_args[i];
-		if (&imap_arg_as_list(file->parent_arg)[file->list_idx] == body)
-			return i_stream_create_fd(file->fd, IO_BLOCK_SIZE);
-	}
-	if (!imap_arg_get_nstring(body, &str) || str == NULL)
-		return NULL;
-	return i_stream_create_from_data(str, body->str_len);
-}
-
 static void
 save_arrived(struct save_context *ctx, const struct imapc_untagged_reply *reply)
 {
@@ -361,7 +342,7 @@ save_arrived(struct save_context *ctx, const struct imapc_untagged_reply *reply)
 	if (mail == NULL || mail->state == FOLLOW_REMOTE_DONE ||
 	    mail->state == FOLLOW_REMOTE_STASHED)
 		return;
-	input = save_open_body(reply, list);
+	input = migration_remote_open_value(reply, list, "BODY[]");
 	if (input == NULL)
 		return;
 	if (i_stream_get_size(input, TRUE, &size) > 0) {

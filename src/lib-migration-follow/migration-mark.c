@@ -10,6 +10,9 @@
 #define MARK_EXTENSION "migration"
 #define MARK_VERSION 1
 
+#define MARK_FLAG_COMPARING 0x01
+#define MARK_FLAG_WITHOUT_UIDLS 0x02
+
 /* On disk, in the machine's byte order as all of the index. Behind it are the
    UIDs that are pending, then the keywords' names, each with its NUL. */
 struct mark_disk_header {
@@ -22,7 +25,7 @@ struct mark_disk_header {
 	uint32_t suspect_uid;
 	uint32_t taken_uid;
 	uint32_t adopted_next_uid;
-	uint32_t comparing;
+	uint32_t flags;
 	uint32_t bytes[2];
 	uint32_t pending_count;
 	uint32_t keywords_size;
@@ -82,7 +85,8 @@ mark_parse(struct migration_mark *mark, const unsigned char *data, size_t size)
 	mark->hdr.suspect_uid = disk.suspect_uid;
 	mark->hdr.taken_uid = disk.taken_uid;
 	mark->hdr.adopted_next_uid = disk.adopted_next_uid;
-	mark->hdr.comparing = disk.comparing != 0;
+	mark->hdr.comparing = (disk.flags & MARK_FLAG_COMPARING) != 0;
+	mark->hdr.without_uidls = (disk.flags & MARK_FLAG_WITHOUT_UIDLS) != 0;
 	mark->hdr.bytes = mark_join(disk.bytes);
 	array_append(&mark->pending, (const uint32_t *)(data + sizeof(disk)),
 		     disk.pending_count);
@@ -190,7 +194,9 @@ void migration_mark_write(struct migration_mark *mark,
 		.suspect_uid = mark->hdr.suspect_uid,
 		.taken_uid = mark->hdr.taken_uid,
 		.adopted_next_uid = mark->hdr.adopted_next_uid,
-		.comparing = mark->hdr.comparing ? 1 : 0,
+		.flags =
+			(mark->hdr.comparing ? MARK_FLAG_COMPARING : 0) |
+			(mark->hdr.without_uidls ? MARK_FLAG_WITHOUT_UIDLS : 0),
 		.pending_count = array_count(&mark->pending),
 	};
 	buffer_t *buf = t_buffer_create(512);

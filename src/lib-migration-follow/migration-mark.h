@@ -44,6 +44,9 @@ struct migration_mark_header {
 	/* What is here may have come from the provider without a record: it is
 	   compared before anything above last_uid is saved. */
 	bool comparing;
+	/* Some messages were saved without the UIDLs that they have at the
+	   provider. */
+	bool without_uidls;
 	/* Sizes of the messages that have a record */
 	uint64_t bytes;
 };
