@@ -283,6 +283,7 @@ static void pop3_match_locals(struct pop3_context *ctx)
 			pop3->uidl = NULL;
 			continue;
 		}
+		pop3->here = TRUE;
 		pop3->order = local->order;
 		pop3->match = array_ptr_to_idx(&ctx->match.imap, imap) + 1;
 		imap->match = array_ptr_to_idx(&ctx->match.pop3, pop3) + 1;

@@ -364,24 +364,15 @@ void migration_pop3_match_hashes(struct migration_pop3_match *match)
 	match_groups_deinit(&groups);
 }
 
-static const struct migration_pop3_mail *
-match_get_imap(const struct migration_pop3_match *match,
-	       const struct migration_pop3_mail *pop3)
-{
-	return pop3->match == 0 ? NULL :
-				  array_idx(&match->imap, pop3->match - 1);
-}
-
 /* Whether those that are fresh need a place: what has none comes behind all
    others, in the order of the UIDs. */
 static bool match_needs_order(const struct migration_pop3_match *match)
 {
-	const struct migration_pop3_mail *pop3, *imap;
+	const struct migration_pop3_mail *pop3;
 	bool have_orders = FALSE;
 
 	array_foreach(&match->pop3, pop3) {
-		imap = match_get_imap(match, pop3);
-		if (imap == NULL || imap->fresh || pop3->uidl == NULL)
+		if (!pop3->here)
 			continue;
 		/* nobody can come behind it */
 		if (pop3->order == 0)
@@ -391,50 +382,60 @@ static bool match_needs_order(const struct migration_pop3_match *match)
 	return have_orders || !match_is_in_order(match);
 }
 
-/* Messages that are not here do not count. */
-static bool match_is_placed(const struct migration_pop3_match *match,
-			    const struct migration_pop3_mail *pop3)
+static bool match_is_fresh(const struct migration_pop3_match *match,
+			   const struct migration_pop3_mail *pop3)
 {
-	const struct migration_pop3_mail *imap = match_get_imap(match, pop3);
+	const struct migration_pop3_mail *imap;
 
-	return imap != NULL && !imap->fresh && pop3->order != 0;
+	if (pop3->match == 0)
+		return FALSE;
+	imap = array_idx(&match->imap, pop3->match - 1);
+	return imap->fresh;
+}
+
+/* The distance of places behind low, for those that are fresh from idx on up to
+   the next one that has a place. */
+static uint32_t match_order_step(const struct migration_pop3_match *match,
+				 unsigned int idx, uint32_t low)
+{
+	const struct migration_pop3_mail *pop3;
+	unsigned int count, fresh = 0;
+
+	pop3 = array_get(&match->pop3, &count);
+	for (; idx < count; idx++) {
+		if (pop3[idx].here) {
+			return pop3[idx].order <= low ?
+				       0 :
+				       (pop3[idx].order - low) / (fresh + 1);
+		}
+		if (match_is_fresh(match, &pop3[idx]))
+			fresh++;
+	}
+	return MATCH_ORDER_STEP;
 }
 
 void migration_pop3_match_order(struct migration_pop3_match *match)
 {
-	const struct migration_pop3_mail *imap;
-	struct migration_pop3_mail *pop3;
-	unsigned int i, j, next, count, fresh = 0;
+	struct migration_pop3_mail *mail;
 	uint32_t low = 0, step = 0;
+	bool step_known = FALSE;
 
 	if (!match_needs_order(match))
 		return;
-	pop3 = array_get_modifiable(&match->pop3, &count);
-	for (i = next = 0; i < count; i++) {
-		if (i >= next) {
-			/* up to the next one that has a place */
-			for (fresh = 0, j = i; j < count; j++) {
-				if (match_is_placed(match, &pop3[j]))
-					break;
-				imap = match_get_imap(match, &pop3[j]);
-				if (imap != NULL && imap->fresh)
-					fresh++;
+	array_foreach_modifiable(&match->pop3, mail) {
+		if (mail->here) {
+			low = I_MAX(low, mail->order);
+			step_known = FALSE;
+		} else if (match_is_fresh(match, mail)) {
+			if (!step_known) {
+				step = match_order_step(
+					match,
+					array_ptr_to_idx(&match->pop3, mail),
+					low);
+				step_known = TRUE;
 			}
-			step = MATCH_ORDER_STEP;
-			if (j < count) {
-				step = pop3[j].order <= low ?
-					       0 :
-					       (pop3[j].order - low) /
-						       (fresh + 1);
-			}
-			next = j + 1;
-		}
-		imap = match_get_imap(match, &pop3[i]);
-		if (match_is_placed(match, &pop3[i])) {
-			low = I_MAX(low, pop3[i].order);
-		} else if (imap != NULL && imap->fresh) {
 			low = I_MAX(low + step, 1);
-			pop3[i].order = low;
+			mail->order = low;
 		}
 	}
 }

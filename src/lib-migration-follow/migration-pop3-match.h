@@ -26,6 +26,8 @@ struct migration_pop3_mail {
 
 	/* Index of the same message in the other list, plus 1; 0 = not found */
 	unsigned int match;
+	/* POP3: a message here has this UIDL already */
+	bool here;
 	/* POP3: its place among the messages here, 0 = none */
 	uint32_t order;
 };

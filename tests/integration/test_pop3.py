@@ -166,12 +166,12 @@ def test_local_mail(make_old, make_target):
     left = [entry for entry in here(target) if entry in before]
     assert len(left) == len(before) - 8
     append(old, new_mails(5))
-    set_uidls(old, USER, 4, shuffled=False)
+    set_uidls(old, USER, 4)
     sync(target)
-    new = [entry for entry in there(old) if entry not in before]
-    assert [entry for entry in here(target)
-            if entry in left + new] == left + new
-    assert len(here(target)) == len(left + new) + 1
+    expected = [entry for entry in there(old)
+                if entry in left or entry not in before]
+    assert [entry for entry in here(target) if entry in expected] == expected
+    assert len(here(target)) == len(expected) + 1
 
 
 @FORMATS

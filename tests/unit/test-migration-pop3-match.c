@@ -200,8 +200,8 @@ static void test_migration_pop3_match_known(void)
 	test_end();
 }
 
-/* Words of POP3: the IMAP mail, 0 = none, "+" if it is fresh, and the order
-   that it has. */
+/* Words of POP3: the IMAP mail, 0 = none, "+" if it is fresh, or "-" if it is
+   here and the order that it has. Nothing: it is known, but not here. */
 static void test_migration_pop3_match_order(void)
 {
 	static const struct {
@@ -231,6 +231,10 @@ static void test_migration_pop3_match_order(void)
 		   the UIDs */
 		{ "1-16 2-0 3+", "16 0 0" },
 		{ "3+ 1-0 2-0", "0 0 0" },
+		/* what was deleted here does not count */
+		{ "1-16 2 3+", "16 0 32" },
+		{ "2-16 3 1-32 4+", "16 0 32 48" },
+		{ "2 1 3+", "0 0 16" },
 		/* the provider has sorted anew */
 		{ "1-32 2-16 3+", "32 16 48" },
 		{ "1-32 3+ 2-16 4+", "32 32 16 48" },
@@ -260,7 +264,8 @@ static void test_migration_pop3_match_order(void)
 							    mail->match - 1);
 				imap->match = array_count(&match.pop3);
 				imap->fresh = *p == '+';
-				if (!imap->fresh &&
+				mail->here = *p == '-';
+				if (mail->here &&
 				    str_to_uint32(p + 1, &mail->order) < 0)
 					i_unreached();
 			}
