@@ -4,6 +4,7 @@
 #include "array.h"
 #include "hash.h"
 #include "imap-arg.h"
+#include "ioloop.h"
 #include "istream.h"
 #include "str.h"
 #include "imapc-client.h"
@@ -19,6 +20,9 @@
 /* Headers asked for in one command, and commands on their way at once */
 #define POP3_BATCH_MESSAGES 200
 #define POP3_BATCHES 2
+/* A login that is refused is not tried again on the same day: the provider may
+   count them. */
+#define POP3_REFUSED_SECS (24 * 60 * 60)
 
 /* What a message is to get. */
 struct follow_pop3_uidl {
@@ -355,6 +359,11 @@ static void pop3_keep(struct pop3_context *ctx)
 		array_count(&follow->pop3->uidls), fresh);
 }
 
+static uint16_t pop3_today(void)
+{
+	return ioloop_time / POP3_REFUSED_SECS;
+}
+
 /* Returns as follow_mailbox_run(). */
 static int
 pop3_failed(struct pop3_context *ctx, enum migration_pop3_result result)
@@ -375,7 +384,10 @@ pop3_failed(struct pop3_context *ctx, enum migration_pop3_result result)
 		ctx->box->error = follow->pop3->error;
 		return 0;
 	case MIGRATION_POP3_REFUSED:
-		follow->pop3->refused = p_strdup(follow->pool, error);
+		follow->pop3->refused =
+			p_strdup_printf(follow->pool,
+					"they cannot be read from %s", error);
+		ctx->box->hdr->pop3_refused_day = pop3_today();
 		e_warning(ctx->box->box->event,
 			  "POP3 UIDLs are not kept, they cannot be read from "
 			  "%s",
@@ -413,7 +425,6 @@ static int pop3_run(struct pop3_context *ctx)
 	return 1;
 }
 
-/* Asks the provider. */
 static int pop3_ask(struct follow_mailbox *box)
 {
 	struct migration_follow *follow = box->follow;
@@ -421,8 +432,6 @@ static int pop3_ask(struct follow_mailbox *box)
 	struct pop3_context ctx;
 	int ret;
 
-	follow->pop3 = p_new(follow->pool, struct follow_pop3, 1);
-	p_array_init(&follow->pop3->uidls, follow->pool, 64);
 	i_zero(&ctx);
 	ctx.box = box;
 	ctx.remote = set->remote;
@@ -440,6 +449,22 @@ static int pop3_ask(struct follow_mailbox *box)
 	migration_pop3_deinit(&ctx.pop3);
 	pool_unref(&ctx.pool);
 	return ret;
+}
+
+/* Once in a run. Returns as follow_mailbox_run(). */
+static int pop3_begin(struct follow_mailbox *box)
+{
+	struct migration_follow *follow = box->follow;
+
+	follow->pop3 = p_new(follow->pool, struct follow_pop3, 1);
+	p_array_init(&follow->pop3->uidls, follow->pool, 64);
+	if (box->hdr->pop3_refused_day == pop3_today()) {
+		follow->pop3->refused = "the provider's POP3 server has "
+					"refused them today";
+		return 1;
+	}
+	box->hdr->pop3_refused_day = 0;
+	return pop3_ask(box);
 }
 
 static int
@@ -465,7 +490,7 @@ int follow_pop3(struct follow_mailbox *box)
 
 	if (!pop3_is_wanted(box) || array_count(&box->fresh) == 0)
 		return 1;
-	if (follow->pop3 == NULL && (ret = pop3_ask(box)) <= 0)
+	if (follow->pop3 == NULL && (ret = pop3_begin(box)) <= 0)
 		return ret;
 	if (follow->pop3->error != NULL) {
 		box->error = follow->pop3->error;
@@ -500,7 +525,7 @@ void follow_pop3_saved(struct follow_mailbox *box,
 		       const struct follow_remote *mail,
 		       struct mailbox_transaction_context *trans, uint32_t uid)
 {
-	/* sdbox itself does so only for the first mail of a mailbox */
+	/* sdbox itself does so only in a mailbox that was empty */
 	if (mail->uidl != NULL)
 		index_pop3_uidl_set_max_uid(box->box, trans->itrans, uid);
 }
@@ -513,8 +538,7 @@ void follow_pop3_note(struct follow_mailbox *box)
 	if (!pop3_is_wanted(box) || !box->hdr->without_uidls)
 		return;
 	if (pop3 != NULL && pop3->refused != NULL) {
-		text = t_strdup_printf("POP3 UIDLs are not kept, they cannot "
-				       "be read from %s",
+		text = t_strdup_printf("POP3 UIDLs are not kept, %s",
 				       pop3->refused);
 	} else if (pop3 != NULL && pop3->without > 0) {
 		text = t_strdup_printf("%u messages do not have the provider's "

@@ -25,7 +25,8 @@ struct mark_disk_header {
 	uint32_t suspect_uid;
 	uint32_t taken_uid;
 	uint32_t adopted_next_uid;
-	uint32_t flags;
+	uint16_t flags;
+	uint16_t pop3_refused_day;
 	uint32_t bytes[2];
 	uint32_t pending_count;
 	uint32_t keywords_size;
@@ -87,6 +88,7 @@ mark_parse(struct migration_mark *mark, const unsigned char *data, size_t size)
 	mark->hdr.adopted_next_uid = disk.adopted_next_uid;
 	mark->hdr.comparing = (disk.flags & MARK_FLAG_COMPARING) != 0;
 	mark->hdr.without_uidls = (disk.flags & MARK_FLAG_WITHOUT_UIDLS) != 0;
+	mark->hdr.pop3_refused_day = disk.pop3_refused_day;
 	mark->hdr.bytes = mark_join(disk.bytes);
 	array_append(&mark->pending, (const uint32_t *)(data + sizeof(disk)),
 		     disk.pending_count);
@@ -194,6 +196,7 @@ void migration_mark_write(struct migration_mark *mark,
 		.suspect_uid = mark->hdr.suspect_uid,
 		.taken_uid = mark->hdr.taken_uid,
 		.adopted_next_uid = mark->hdr.adopted_next_uid,
+		.pop3_refused_day = mark->hdr.pop3_refused_day,
 		.flags =
 			(mark->hdr.comparing ? MARK_FLAG_COMPARING : 0) |
 			(mark->hdr.without_uidls ? MARK_FLAG_WITHOUT_UIDLS : 0),

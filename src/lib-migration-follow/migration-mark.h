@@ -47,6 +47,9 @@ struct migration_mark_header {
 	/* Some messages were saved without the UIDLs that they have at the
 	   provider. */
 	bool without_uidls;
+	/* When the provider's POP3 server has refused the login: days since
+	   1970; 0 = it has not. */
+	uint16_t pop3_refused_day;
 	/* Sizes of the messages that have a record */
 	uint64_t bytes;
 };

@@ -272,6 +272,14 @@ def test_refused(make_old, make_target, folders):
     assert target.log_lines("error", USER, "POP3 UIDLs are not kept")
     sync(target)
     assert "UIDLs" in notes(target)[0]
+    # it is not tried again and again
+    append(old, new_mails(1))
+    old.mark_logs()
+    sync(target)
+    assert_moved(old, target, USER)
+    assert "has refused them today" in notes(target)[0]
+    old.settle_log()
+    assert old.log_lines("info", "pop3-login") == []
 
 
 @pytest.mark.parametrize("answers, moved", [
