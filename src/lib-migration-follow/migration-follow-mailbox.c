@@ -126,11 +126,12 @@ static int mailbox_adopt(struct follow_mailbox *box)
 	mailbox_get_open_status(box->box, STATUS_UIDVALIDITY | STATUS_MESSAGES,
 				&status);
 	/* later on mail programs know those that the user has made */
-	if (status.uidvalidity != box->uid_validity &&
-	    (box->created || !box->follow->complete)) {
-		if (mailbox_update(box->box, &update) < 0 ||
-		    mailbox_sync(box->box, 0) < 0)
+	if (box->created || !box->follow->complete) {
+		if (status.uidvalidity != box->uid_validity &&
+		    (mailbox_update(box->box, &update) < 0 ||
+		     mailbox_sync(box->box, 0) < 0))
 			return follow_mailbox_failed(box, box->box);
+		/* also if a run has come no further than to this place */
 		if (status.messages > 0)
 			box->hdr->adopted_next_uid = box->next_uid;
 	}
@@ -268,47 +269,88 @@ static int mailbox_finish(struct follow_mailbox *box)
 	return 1;
 }
 
-/* Mail that was here before the provider's UIDVALIDITY came has UIDs that
-   belong to other messages for a mail program that knows the provider's
-   mailbox: it gets new ones. */
-static int mailbox_renumber_own(struct follow_mailbox *box)
+static bool mailbox_is_renumbered(const struct follow_mailbox *box,
+				  const struct follow_local *local)
+{
+	return local->record.remote_uid == 0 &&
+	       local->uid < box->hdr->adopted_next_uid &&
+	       local->uid <= box->hdr->last_uid;
+}
+
+/* Files are made by a transaction that is external, and only taken away by one
+   that is not. */
+static int mailbox_copy_own(struct follow_mailbox *box)
 {
 	struct mailbox_transaction_context *trans;
-	struct migration_mark_header *hdr = box->hdr;
 	struct mail_save_context *save;
 	struct follow_local *local;
 	struct mail *mail;
 	int ret = 0;
 
-	follow_local_read(box);
-	/* a kill leaves the old one or the new one */
-	trans = mailbox_transaction_begin(box->box,
-					  MAILBOX_TRANSACTION_FLAG_ASSIGN_UIDS,
-					  __func__);
+	trans = mailbox_transaction_begin(
+		box->box,
+		MAILBOX_TRANSACTION_FLAG_EXTERNAL |
+			MAILBOX_TRANSACTION_FLAG_ASSIGN_UIDS,
+		__func__);
 	mail = mail_alloc(trans, MAIL_FETCH_STREAM_HEADER, NULL);
 	array_foreach_modifiable(&box->locals, local) {
-		if (ret < 0)
-			break;
-		if (local->record.remote_uid != 0 ||
-		    local->uid >= hdr->adopted_next_uid ||
-		    local->uid > hdr->last_uid)
+		if (ret < 0 || !mailbox_is_renumbered(box, local))
 			continue;
 		mail_set_seq(mail, local->seq);
 		save = mailbox_save_alloc(trans);
 		mailbox_save_copy_flags(save, mail);
 		ret = mailbox_copy(&save, mail);
-		if (ret == 0)
-			mail_expunge(mail);
 	}
 	mail_free(&mail);
-	hdr->adopted_next_uid = 0;
-	migration_mark_write(box->mark, trans);
-	if (ret < 0)
+	if (ret < 0) {
 		mailbox_transaction_rollback(&trans);
-	else if (mailbox_transaction_commit(&trans) < 0 ||
-		 mailbox_sync(box->box, 0) < 0)
-		ret = -1;
-	return ret < 0 ? follow_mailbox_failed(box, box->box) : 1;
+		return -1;
+	}
+	box->hdr->renumbering = TRUE;
+	migration_mark_write(box->mark, trans);
+	return mailbox_transaction_commit(&trans) < 0 ||
+			       mailbox_sync(box->box, 0) < 0 ?
+		       -1 :
+		       0;
+}
+
+static int mailbox_expunge_own(struct follow_mailbox *box)
+{
+	struct mailbox_transaction_context *trans;
+	struct follow_local *local;
+	struct mail *mail;
+
+	trans = mailbox_transaction_begin(box->box, 0, __func__);
+	mail = mail_alloc(trans, 0, NULL);
+	array_foreach_modifiable(&box->locals, local) {
+		if (!mailbox_is_renumbered(box, local))
+			continue;
+		mail_set_seq(mail, local->seq);
+		mail_expunge(mail);
+	}
+	mail_free(&mail);
+	box->hdr->adopted_next_uid = 0;
+	box->hdr->renumbering = FALSE;
+	migration_mark_write(box->mark, trans);
+	return mailbox_transaction_commit(&trans) < 0 ||
+			       mailbox_sync(box->box, 0) < 0 ?
+		       -1 :
+		       0;
+}
+
+/* Mail that was here before the provider's UIDVALIDITY came has UIDs that
+   belong to other messages for a mail program that knows the provider's
+   mailbox: it gets new ones. If a run is killed between the two steps the next
+   one goes on with the second. */
+static int mailbox_renumber_own(struct follow_mailbox *box)
+{
+	follow_local_read(box);
+	if (!box->hdr->renumbering && mailbox_copy_own(box) < 0)
+		return follow_mailbox_failed(box, box->box);
+	follow_local_read(box);
+	if (mailbox_expunge_own(box) < 0)
+		return follow_mailbox_failed(box, box->box);
+	return 1;
 }
 
 static int mailbox_follow(struct follow_mailbox *box)
@@ -326,7 +368,8 @@ static int mailbox_follow(struct follow_mailbox *box)
 		return ret;
 	follow_local_read(box);
 	if (array_count(&box->fresh) > 0) {
-		if ((ret = follow_save(box)) <= 0)
+		if ((ret = follow_pop3(box)) <= 0 ||
+		    (ret = follow_save(box)) <= 0)
 			return ret;
 	}
 	if (box->hdr->adopted_next_uid > 0 &&
@@ -404,6 +447,7 @@ int follow_mailbox_run(struct follow_mailbox *box)
 		ret = mailbox_follow(box);
 		migration_remote_close(box->follow->set->remote);
 	}
+	follow_pop3_note(box);
 	if (ret > 0)
 		mailbox_note_left_out(box);
 	return ret;
@@ -426,8 +470,8 @@ int follow_mailbox_retry_pending(struct follow_mailbox *box)
 
 	ret = mailbox_examine(box);
 	if (ret > 0 && box->uid_validity == box->hdr->uid_validity) {
-		ret = follow_fetch_pending(box);
-		if (ret > 0)
+		if ((ret = follow_fetch_pending(box)) > 0 &&
+		    (ret = follow_pop3(box)) > 0)
 			ret = follow_save_pending(box);
 	}
 	if (ret < 0) {
@@ -437,5 +481,6 @@ int follow_mailbox_retry_pending(struct follow_mailbox *box)
 		mailbox_note_unasked(box, box->error);
 	}
 	migration_remote_close(box->follow->set->remote);
+	follow_pop3_note(box);
 	return ret;
 }

@@ -12,6 +12,8 @@
 struct imap_arg;
 struct imapc_untagged_reply;
 struct istream;
+struct mail_save_context;
+struct mailbox_transaction_context;
 
 /* Messages and bytes saved in one transaction: what a kill can cost. */
 #define FOLLOW_COMMIT_MESSAGES 100
@@ -49,6 +51,9 @@ struct migration_follow {
 	const char *incomplete_error;
 	/* nothing can be stored: no further mailbox is tried */
 	const char *local_error;
+
+	/* what the provider's POP3 server has said in this run */
+	struct follow_pop3 *pop3;
 };
 
 /* A message here that came from the provider, or may have. */
@@ -74,6 +79,9 @@ struct follow_remote {
 	const char *const *more_keywords;
 	/* the same message here */
 	struct follow_local *local;
+	/* at its POP3 server; NULL and 0 = none */
+	const char *uidl;
+	uint32_t pop3_order;
 	/* why the provider does not deliver it, if it has said so */
 	const char *why;
 	enum follow_remote_state {
@@ -306,6 +314,22 @@ void follow_stash_add_part(struct follow_mailbox *box,
 bool follow_stash_is_whole(const struct follow_remote *mail);
 /* What is in the file, which belongs to the stream from now on. */
 struct istream *follow_stash_open(struct follow_remote *mail);
+
+/* --- migration-follow-pop3.c --- */
+
+/* Finds the UIDLs of the messages that are new, and of those pending, before
+   anything is saved; only in INBOX, and asks only once in a run. Returns as
+   follow_mailbox_run(). */
+int follow_pop3(struct follow_mailbox *box);
+/* Gives them to a message that is being saved. */
+void follow_pop3_save(struct follow_mailbox *box,
+		      const struct follow_remote *mail,
+		      struct mail_save_context *save);
+void follow_pop3_saved(struct follow_mailbox *box,
+		       const struct follow_remote *mail,
+		       struct mailbox_transaction_context *trans, uint32_t uid);
+/* Notes what is not as it was. */
+void follow_pop3_note(struct follow_mailbox *box);
 
 /* --- migration-follow-match.c --- */
 

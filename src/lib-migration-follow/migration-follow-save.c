@@ -178,6 +178,7 @@ static int save_stream(struct save_context *ctx, struct follow_remote *mail,
 					       mail->received_tz);
 	}
 	mailbox_save_set_uid(save, uid);
+	follow_pop3_save(box, mail, save);
 	if (mailbox_save_begin(&save, input) < 0)
 		return -1;
 	do {
@@ -198,6 +199,7 @@ static int save_stream(struct save_context *ctx, struct follow_remote *mail,
 	if (mailbox_save_finish(&save) < 0)
 		return -1;
 	migration_mark_write_record(box->mark, ctx->trans, seq, &record);
+	follow_pop3_saved(box, mail, ctx->trans, uid);
 	return 0;
 }
 

@@ -9,6 +9,7 @@
 #include "imapc-client.h"
 #include "mail-storage-private.h"
 #include "mail-user.h"
+#include "migration-remote.h"
 #include "migration-follow-private.h"
 
 #include <unistd.h>
@@ -108,20 +109,6 @@ struct istream *follow_stash_read_body(const struct imapc_untagged_reply *reply,
 				       const struct imap_arg *list,
 				       bool *part_r, uoff_t *offset_r)
 {
-	const struct imapc_arg_file *file;
-	const struct imap_arg *body;
-	const char *str;
-	unsigned int i;
-
-	body = stash_find_body(list, part_r, offset_r);
-	if (body == NULL)
-		return NULL;
-	for (i = 0; i < reply->file_args_count; i++) {
-		file = &reply->file_args[i];
-		if (&imap_arg_as_list(file->parent_arg)[file->list_idx] == body)
-			return i_stream_create_fd(file->fd, IO_BLOCK_SIZE);
-	}
-	if (!imap_arg_get_nstring(body, &str) || str == NULL)
-		return NULL;
-	return i_stream_create_from_data(str, body->str_len);
+	return migration_remote_open_value(reply, stash_find_body(list, part_r,
+								  offset_r));
 }

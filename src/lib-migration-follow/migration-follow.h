@@ -11,6 +11,7 @@
 struct mail_namespace;
 struct migration_provider_probe;
 struct migration_remote;
+struct migration_remote_settings;
 
 struct migration_follow_callbacks {
 	/* How a mailbox is doing: messages that are here, of how many, and
@@ -43,6 +44,9 @@ struct migration_follow_settings {
 	struct mail_namespace *ns;
 	/* Logged in */
 	struct migration_remote *remote;
+	/* For the login at the provider's POP3 server; NULL = UIDLs are not
+	   kept */
+	const struct migration_remote_settings *pop3;
 	/* For the file of folders */
 	const char *dir;
 	/* See the settings of the provider. exclude is a NULL-terminated list

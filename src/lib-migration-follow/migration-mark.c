@@ -10,6 +10,10 @@
 #define MARK_EXTENSION "migration"
 #define MARK_VERSION 1
 
+#define MARK_FLAG_COMPARING 0x01
+#define MARK_FLAG_WITHOUT_UIDLS 0x02
+#define MARK_FLAG_RENUMBERING 0x04
+
 /* On disk, in the machine's byte order as all of the index. Behind it are the
    UIDs that are pending, what was left out, and the keywords' names, each with
    its NUL. */
@@ -23,7 +27,8 @@ struct mark_disk_header {
 	uint32_t suspect_uid;
 	uint32_t taken_uid;
 	uint32_t adopted_next_uid;
-	uint32_t comparing;
+	uint32_t flags;
+	uint32_t pop3_refused_day;
 	uint32_t list_losses;
 	uint32_t bytes[2];
 	uint32_t pending_count;
@@ -90,7 +95,10 @@ mark_parse(struct migration_mark *mark, const unsigned char *data, size_t size)
 	mark->hdr.suspect_uid = disk.suspect_uid;
 	mark->hdr.taken_uid = disk.taken_uid;
 	mark->hdr.adopted_next_uid = disk.adopted_next_uid;
-	mark->hdr.comparing = disk.comparing != 0;
+	mark->hdr.comparing = (disk.flags & MARK_FLAG_COMPARING) != 0;
+	mark->hdr.renumbering = (disk.flags & MARK_FLAG_RENUMBERING) != 0;
+	mark->hdr.without_uidls = (disk.flags & MARK_FLAG_WITHOUT_UIDLS) != 0;
+	mark->hdr.pop3_refused_day = disk.pop3_refused_day;
 	mark->hdr.list_losses = disk.list_losses;
 	mark->hdr.bytes = mark_join(disk.bytes);
 	array_append(&mark->pending, (const uint32_t *)(data + sizeof(disk)),
@@ -259,7 +267,11 @@ void migration_mark_write(struct migration_mark *mark,
 		.suspect_uid = mark->hdr.suspect_uid,
 		.taken_uid = mark->hdr.taken_uid,
 		.adopted_next_uid = mark->hdr.adopted_next_uid,
-		.comparing = mark->hdr.comparing ? 1 : 0,
+		.flags =
+			(mark->hdr.comparing ? MARK_FLAG_COMPARING : 0) |
+			(mark->hdr.renumbering ? MARK_FLAG_RENUMBERING : 0) |
+			(mark->hdr.without_uidls ? MARK_FLAG_WITHOUT_UIDLS : 0),
+		.pop3_refused_day = mark->hdr.pop3_refused_day,
 		.list_losses = mark->hdr.list_losses,
 		.pending_count = array_count(&mark->pending),
 		.left_out_count = array_count(&mark->left_out),

@@ -52,6 +52,8 @@ struct migration_mark_header {
 	   provider's UIDVALIDITY; 0 = that mail has new UIDs since, or there was
 	   none. */
 	uint32_t adopted_next_uid;
+	/* That mail is here twice just now: with its old UIDs, and new ones. */
+	bool renumbering;
 	/* What is here may have come from the provider without a record: it is
 	   compared before anything above last_uid is saved. */
 	bool comparing;
@@ -60,6 +62,12 @@ struct migration_mark_header {
 	unsigned int list_losses;
 	/* Messages above max_size beyond those in the list */
 	uint32_t left_out_more;
+	/* Some messages were saved without the UIDLs that they have at the
+	   provider. */
+	bool without_uidls;
+	/* When the provider's POP3 server has refused the login: days since
+	   1970; 0 = it has not. */
+	uint16_t pop3_refused_day;
 	/* Sizes of the messages that have a record */
 	uint64_t bytes;
 };

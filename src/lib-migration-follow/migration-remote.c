@@ -5,6 +5,7 @@
 #include "imap-arg.h"
 #include "imap-util.h"
 #include "ioloop.h"
+#include "istream.h"
 #include "str.h"
 #include "imapc-client.h"
 #include "mail-storage-private.h"
@@ -166,6 +167,18 @@ remote_untagged(const struct imapc_untagged_reply *reply, void *context)
 	}
 }
 
+void migration_remote_get_ssl_settings(
+	const struct migration_provider_settings *provider,
+	struct mail_user *user, struct ssl_iostream_settings *set_r)
+{
+	mail_user_init_ssl_client_settings(user, set_r);
+	set_r->ca_dir = NULL;
+	set_r->ca_file = *provider->ssl_ca_file != '\0' ?
+				 provider->ssl_ca_file :
+				 MIGRATION_CA_FILE;
+	set_r->allow_invalid_cert = !provider->ssl_verify;
+}
+
 static void remote_init_client(struct migration_remote *remote,
 			       const struct migration_remote_settings *set,
 			       struct mail_user *user)
@@ -191,12 +204,7 @@ static void remote_init_client(struct migration_remote *remote,
 			      strcmp(provider->ssl, "starttls") == 0 ?
 				      IMAPC_CLIENT_SSL_MODE_STARTTLS :
 				      IMAPC_CLIENT_SSL_MODE_NONE;
-	mail_user_init_ssl_client_settings(user, &client_set.ssl_set);
-	client_set.ssl_set.ca_dir = NULL;
-	client_set.ssl_set.ca_file = *provider->ssl_ca_file != '\0' ?
-					     provider->ssl_ca_file :
-					     MIGRATION_CA_FILE;
-	client_set.ssl_set.allow_invalid_cert = !provider->ssl_verify;
+	migration_remote_get_ssl_settings(provider, user, &client_set.ssl_set);
 	client_set.rawlog_dir = "";
 	client_set.connect_timeout_msecs = REMOTE_CONNECT_TIMEOUT_MSECS;
 	client_set.cmd_timeout_msecs = REMOTE_COMMAND_TIMEOUT_MSECS;
@@ -538,6 +546,27 @@ migration_remote_get_value(const struct imap_arg *list, const char *name)
 			return &list[1];
 	}
 	return NULL;
+}
+
+struct istream *
+migration_remote_open_value(const struct imapc_untagged_reply *reply,
+			    const struct imap_arg *value)
+{
+	const struct imapc_arg_file *file;
+	const char *str;
+	unsigned int i;
+
+	if (value == NULL)
+		return NULL;
+	for (i = 0; i < reply->file_args_count; i++) {
+		file = &reply->file_args[i];
+		if (&imap_arg_as_list(file->parent_arg)[file->list_idx] ==
+		    value)
+			return i_stream_create_fd(file->fd, IO_BLOCK_SIZE);
+	}
+	if (!imap_arg_get_nstring(value, &str) || str == NULL)
+		return NULL;
+	return i_stream_create_from_data(str, value->str_len);
 }
 
 bool migration_remote_get_number(const struct imap_arg *list, const char *name,

@@ -15,11 +15,13 @@
 struct imapc_command_reply;
 struct imapc_untagged_reply;
 struct imap_arg;
+struct istream;
 struct mail_user;
 struct migration_provider_probe;
 struct migration_provider_settings;
 struct migration_secret;
 struct migration_remote;
+struct ssl_iostream_settings;
 
 struct migration_remote_settings {
 	const struct migration_provider_settings *provider;
@@ -51,6 +53,11 @@ migration_remote_callback_t(const struct imapc_command_reply *reply,
 typedef void
 migration_remote_untagged_t(const struct imapc_untagged_reply *reply,
 			    void *context);
+
+/* How the provider's certificate is checked. */
+void migration_remote_get_ssl_settings(
+	const struct migration_provider_settings *provider,
+	struct mail_user *user, struct ssl_iostream_settings *set_r);
 
 /* user is the local user, for its directories and events. */
 struct migration_remote *
@@ -130,6 +137,11 @@ void migration_remote_close(struct migration_remote *remote);
 /* The value of a name in a FETCH or STATUS list, or NULL. */
 const struct imap_arg *
 migration_remote_get_value(const struct imap_arg *list, const char *name);
+/* A value in the list of an untagged FETCH, which may be in a file. NULL if it is
+   NIL, or NULL. */
+struct istream *
+migration_remote_open_value(const struct imapc_untagged_reply *reply,
+			    const struct imap_arg *value);
 /* Returns TRUE if the list has the number. */
 bool migration_remote_get_number(const struct imap_arg *list, const char *name,
 				 uint64_t *number_r);

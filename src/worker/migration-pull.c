@@ -238,6 +238,7 @@ pull_follow(struct pull_run *run, struct mail_user *user,
 	struct migration_follow_settings follow_set = {
 		.ns = mail_namespace_find_inbox(user->namespaces),
 		.remote = remote,
+		.pop3 = *provider->pop3_host != '\0' ? set->remote : NULL,
 		.dir = dir,
 		.list_prefix = provider->list_prefix,
 		.max_size = provider->max_size,
