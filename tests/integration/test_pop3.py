@@ -1,6 +1,7 @@
 """The UIDLs here are the provider's, and in its order (promise P4)."""
 
 import contextlib
+import hashlib
 import json
 import random
 
@@ -241,6 +242,33 @@ def test_down(make_old, make_target):
         target.store.wait_moved(USER)
     assert here(target) == there(old)
     assert notes(target) == []
+
+
+def test_mail_while_down(make_old, make_target):
+    """What is stored here while INBOX waits does not keep its UIDs: mail
+    programs know them from the provider."""
+    old = make_old(make_inbox(10, 0))
+    set_uidls(old, USER, 6)
+    with Tap(old.ports["pop3"]) as tap:
+        tap.close_after(0)
+        target = make_here(make_target, old, pop3_port=tap.port)
+        assert_answer(target.login(USER, PASSWORD), "OK")
+        target.store.wait_tried(USER)
+        for mail in new_mails(1, 1):
+            with target.client(USER, PASSWORD) as client:
+                assert client.append("INBOX", None, None,
+                                     mail.raw)[0] == "OK"
+        target.store.wait_tried(USER)
+        tap.release()
+        target.store.wait_moved(USER)
+    mine = {hashlib.sha256(mail.raw).hexdigest() for mail in new_mails(1, 1)}
+    known = old.snapshot(USER)["INBOX"].mails
+    moved = target.snapshot(USER, PASSWORD)["INBOX"].mails
+    assert len(moved) == len(known) + len(mine)
+    own = [uid for uid, mail in moved.items() if mail.sha256 in mine]
+    assert len(own) == len(mine) and not set(own) & set(known)
+    assert [entry for entry in here(target) if entry in there(old)] == \
+        there(old)
 
 
 def test_unreachable(make_old, make_target):
