@@ -10,22 +10,30 @@
 #define TEST_MAX_BYTES 200
 #define TEST_HASH_BYTES 9
 
-/* prefix, remote, local and storage separator */
-static const struct migration_folder_names names_slash = { "", '/', '/', '.' };
-static const struct migration_folder_names names_dot = { "", '.', '/', '/' };
-static const struct migration_folder_names names_fs = { "", '/', '/', '/' };
+/* prefix; remote, local and storage separator; reserved names */
+static const struct migration_folder_names names_slash = {
+	"", '/', '/', '.', NULL
+};
+static const struct migration_folder_names names_dot = {
+	"", '.', '/', '/', NULL
+};
+static const struct migration_folder_names names_fs = {
+	"", '/', '/', '/', NULL
+};
 static const struct migration_folder_names names_inbox = {
-	"INBOX.", '.', '/', '/'
+	"INBOX.", '.', '/', '/', NULL
 };
 static const struct migration_folder_names names_mail = {
-	"Mail/", '/', '.', '.'
+	"Mail/", '/', '.', '.', NULL
 };
 static const struct migration_folder_names names_backslash = {
-	"", '\\', '^', '/'
+	"", '\\', '^', '/', NULL
 };
-static const struct migration_folder_names names_flat = { "", '\0', '/', '.' };
+static const struct migration_folder_names names_flat = {
+	"", '\0', '/', '.', NULL
+};
 static const struct migration_folder_names names_no_storage = {
-	"", '/', '/', '\0'
+	"", '/', '/', '\0', NULL
 };
 
 static const char *const test_reserved[] = { "dbox-Mails", "cur", NULL };
