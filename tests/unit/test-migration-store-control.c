@@ -368,6 +368,7 @@ static void test_migration_store_upgrade(void)
 		"ALTER TABLE migration_job DROP COLUMN following_since");
 	test_store_exec(store, "ALTER TABLE migration_job DROP COLUMN notes");
 	test_store_exec(store, "DROP TABLE migration_note");
+	test_store_exec(store, "DROP TABLE migration_probe");
 	/* as version 3 left it, as far as it matters */
 	test_store_exec(store, "DELETE FROM migration_schema "
 			"WHERE version > 3");
