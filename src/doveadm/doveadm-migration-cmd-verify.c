@@ -8,6 +8,7 @@
 #include "migration-state.h"
 #include "doveadm-migration-cmd.h"
 #include "doveadm-migration-queue.h"
+#include "migration-text.h"
 
 struct verify_context {
 	struct doveadm_migration_cmd cmd;
@@ -64,7 +65,7 @@ static void verify_print_init(struct verify_context *ctx)
 /* Names and words may be the provider's. */
 static void verify_print(const char *text)
 {
-	doveadm_migration_cmd_print(str_sanitize_utf8(text, SIZE_MAX));
+	doveadm_migration_cmd_print(migration_text_sanitize(text));
 }
 
 /* <mailbox> <uid> <explained> <text> */

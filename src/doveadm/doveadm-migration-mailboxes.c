@@ -1,8 +1,8 @@
 /* Copyright (c) 2026 dovecot-migration authors, see the included COPYING file */
 
 #include "lib.h"
-#include "str-sanitize.h"
 #include "migration-store.h"
+#include "migration-text.h"
 #include "doveadm-migration-mailboxes.h"
 
 static const struct doveadm_migration_column mailboxes_columns[] = {
@@ -26,8 +26,7 @@ static void mailboxes_callback(int ret, const struct migration_mailbox *mailbox,
 	} else if (ret > 0)
 		T_BEGIN
 		{
-			doveadm_print(
-				str_sanitize_utf8(mailbox->name, SIZE_MAX));
+			doveadm_print(migration_text_sanitize(mailbox->name));
 			doveadm_print_num(mailbox->messages_done);
 			doveadm_print_num(mailbox->messages_total);
 			doveadm_print_num(mailbox->bytes_done);

@@ -1,10 +1,10 @@
 /* Copyright (c) 2026 dovecot-migration authors, see the included COPYING file */
 
 #include "lib.h"
-#include "str-sanitize.h"
 #include "migration-note.h"
 #include "migration-record.h"
 #include "migration-store.h"
+#include "migration-text.h"
 #include "doveadm-migration-notes.h"
 
 struct notes_context {
@@ -31,12 +31,11 @@ static void notes_callback(int ret, const struct migration_note *note,
 	} else if (ret > 0)
 		T_BEGIN
 		{
-			doveadm_print(
-				str_sanitize_utf8(note->mailbox, SIZE_MAX));
+			doveadm_print(migration_text_sanitize(note->mailbox));
 			doveadm_print_num(note->uid);
 			doveadm_migration_cmd_print_time(note->since);
 			doveadm_migration_cmd_print(
-				str_sanitize_utf8(note->text, SIZE_MAX));
+				migration_text_sanitize(note->text));
 			ctx->count++;
 		}
 	T_END;

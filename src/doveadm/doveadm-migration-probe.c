@@ -2,11 +2,11 @@
 
 #include "lib.h"
 #include "array.h"
-#include "str-sanitize.h"
 #include "time-util.h"
 #include "migration-features.h"
 #include "migration-settings.h"
 #include "migration-store.h"
+#include "migration-text.h"
 #include "doveadm-migration-probe.h"
 
 struct probe_show {
@@ -35,7 +35,7 @@ static void probe_show_server(struct probe_show *show,
 		name = t_strdup_printf("%s %s", name, probe->version);
 	probe_known(show, "server",
 		    t_strdup_printf("%s, looked at %s",
-				    str_sanitize_utf8(name, SIZE_MAX),
+				    migration_text_sanitize(name),
 				    t_strflocaltime("%Y-%m-%d %H:%M:%S",
 						    probe->probed)));
 }
@@ -52,7 +52,7 @@ probe_show_capabilities(struct probe_show *show,
 	const char *error;
 
 	probe_known(show, "offers",
-		    str_sanitize_utf8(probe->capabilities, SIZE_MAX));
+		    migration_text_sanitize(probe->capabilities));
 	if (migration_features_parse(show->provider->features, &set, &error) <
 	    0)
 		i_unreached(); /* the settings were checked */
@@ -81,7 +81,7 @@ static void probe_show_prefix(struct probe_show *show,
 		text = t_strdup_printf("%s; used: list_prefix = %s", text,
 				       list_prefix);
 	}
-	probe_known(show, "prefix", str_sanitize_utf8(text, SIZE_MAX));
+	probe_known(show, "prefix", migration_text_sanitize(text));
 }
 
 static void

@@ -3,11 +3,11 @@
 #include "lib.h"
 #include "ioloop.h"
 #include "str.h"
-#include "str-sanitize.h"
 #include "unichar.h"
 #include "migration-mailbox.h"
 #include "migration-record.h"
 #include "migration-state.h"
+#include "migration-text.h"
 #include "doveadm-migration-progress.h"
 
 #include <stdio.h>
@@ -173,7 +173,7 @@ progress_line(const struct doveadm_migration_progress *progress,
 	}
 	/* last, because it may be long */
 	progress_append_mailbox(str, report);
-	return str_sanitize_utf8(str_c(str), SIZE_MAX);
+	return migration_text_sanitize(str_c(str));
 }
 
 void doveadm_migration_progress_show(

@@ -305,8 +305,9 @@ static void bodies_finish(struct verify_bodies *ctx)
 		if (message->local_uid == 0)
 			continue;
 		if (message->wanted && !message->compared) {
+			box->undelivered++;
 			verify_mailbox_tell(
-				box, message->uid, TRUE,
+				box, message->uid, FALSE,
 				ctx->refused != NULL ?
 					ctx->refused :
 					"the provider does not deliver it for "

@@ -486,6 +486,7 @@ verify_compare(struct verify_mailbox *box, struct verify_message *message)
 
 static int verify_messages(struct verify_mailbox *box)
 {
+	const struct migration_verify_settings *set = box->verify->set;
 	struct verify_message *message;
 	int ret;
 
@@ -497,6 +498,10 @@ static int verify_messages(struct verify_mailbox *box)
 			mail_alloc(box->trans, MAIL_FETCH_VIRTUAL_SIZE, NULL);
 	}
 	array_foreach_modifiable(&box->messages, message) {
+		if (set->callbacks->is_stopped(set->context)) {
+			migration_remote_abort(set->remote);
+			break;
+		}
 		T_BEGIN
 		{
 			verify_compare(box, message);
@@ -564,6 +569,8 @@ static const char *verify_get_text(struct verify_mailbox *box)
 					 migration_verify_to_count_text(i));
 		}
 	}
+	verify_add_count(str, box->undelivered,
+			 "not delivered for the comparison");
 	verify_add_count(str, box->changed_there, "changed at the provider");
 	verify_add_count(str, box->gone_there, "expunged at the provider");
 	verify_add_count(str, box->changed_here, "changed here");
@@ -589,7 +596,8 @@ static void verify_report(struct verify_mailbox *box)
 		verify_mailbox_tell(box, 0, FALSE, "not made here yet");
 	result->same = !result->failed && !box->not_made &&
 		       result->missing == 0 && result->flags == 0 &&
-		       result->sizes == 0 && result->bodies == 0;
+		       result->sizes == 0 && result->bodies == 0 &&
+		       box->undelivered == 0;
 	result->text = verify_get_text(box);
 	set->callbacks->mailbox(set->context, result);
 }

@@ -55,6 +55,8 @@ struct verify_mailbox {
 
 	unsigned int verdicts[MIGRATION_VERIFY_VERDICTS];
 	unsigned int changed_here, changed_there, own, gone_there, wrong_sizes;
+	/* not delivered for the comparison */
+	unsigned int undelivered;
 	/* told of each kind */
 	unsigned int told[2];
 	/* why it could not be compared */

@@ -272,6 +272,15 @@ store_open_version(struct sql_result *result, struct store_open *open)
 				version, N_ELEMENTS(schema_steps)));
 	} else if (version == N_ELEMENTS(schema_steps)) {
 		store_open_finish(open, 1, NULL);
+	} else if (version > 0 && !open->store->create) {
+		store_open_finish(
+			open, -1,
+			t_strdup_printf(
+				"The database has schema version %u, this "
+				"program needs %zu: Dovecot's migration service "
+				"upgrades it when it starts anew (doveadm "
+				"reload)",
+				version, N_ELEMENTS(schema_steps)));
 	} else if (!open->store->create) {
 		store_open_finish(
 			open, -1,

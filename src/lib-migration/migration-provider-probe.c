@@ -2,9 +2,9 @@
 
 #include "lib.h"
 #include "str.h"
-#include "str-sanitize.h"
 #include "strescape.h"
 #include "migration-limits.h"
+#include "migration-text.h"
 #include "migration-provider-probe.h"
 
 static bool
@@ -69,14 +69,17 @@ void migration_provider_probe_append(
 
 	for (i = 0; i < N_ELEMENTS(values); i++) {
 		str_append_c(str, '\t');
-		str_append_tabescaped(str, values[i]);
+		/* the queue bounds a line */
+		str_append_tabescaped(str,
+				      t_strndup(values[i],
+						MIGRATION_MAX_PROBE_BYTES));
 	}
 }
 
 static const char *probe_bound(const char *value)
 {
-	return str_sanitize_utf8(t_strndup(value, MIGRATION_MAX_PROBE_BYTES),
-				 SIZE_MAX);
+	return migration_text_sanitize(
+		t_strndup(value, MIGRATION_MAX_PROBE_BYTES));
 }
 
 int migration_provider_probe_parse(const char *const *args,

@@ -3,8 +3,8 @@
 #include "lib.h"
 #include "array.h"
 #include "hash.h"
-#include "str-sanitize.h"
 #include "migration-limits.h"
+#include "migration-text.h"
 #include "migration-job-notes.h"
 
 /* Of one worker. */
@@ -69,8 +69,8 @@ void migration_job_notes_begin(struct migration_job_notes *notes)
 
 static const char *notes_bound(const char *text)
 {
-	return str_sanitize_utf8(t_strndup(text, MIGRATION_MAX_NOTE_BYTES),
-				 SIZE_MAX);
+	return migration_text_sanitize(
+		t_strndup(text, MIGRATION_MAX_NOTE_BYTES));
 }
 
 static void

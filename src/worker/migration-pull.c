@@ -375,7 +375,8 @@ pull_compare(const struct migration_pull_settings *set, struct mail_user *user,
 	if (ret < 0)
 		return MIGRATION_OUTCOME_LOCAL;
 	if (ret > 0) {
-		*error_r = "the last sync was interrupted: sync first";
+		*error_r = "the last sync was interrupted, and one has to end "
+			   "well first";
 		return MIGRATION_OUTCOME_TEMPORARY;
 	}
 	return pull_locked(&run, user, dir, error_r);

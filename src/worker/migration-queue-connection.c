@@ -105,7 +105,9 @@ static void queue_send_notes(struct queue_connection *conn,
 			str_append(str, MIGRATION_VERB_NOTE "\t");
 			str_append_tabescaped(str, note->mailbox);
 			str_printfa(str, "\t%u\t", note->uid);
-			str_append_tabescaped(str, note->text);
+			str_append_tabescaped(
+				str, t_strndup(note->text,
+					       MIGRATION_MAX_NOTE_BYTES));
 			str_append_c(str, '\n');
 			o_stream_nsend(conn->conn.output, str_data(str),
 				       str_len(str));
@@ -124,7 +126,7 @@ queue_send_finished(struct queue_connection *conn,
 	str_append(str, migration_outcome_to_string(outcome));
 	queue_append_counts(str, conn->progress);
 	str_append_c(str, '\t');
-	str_append_tabescaped(str, error);
+	str_append_tabescaped(str, t_strndup(error, MIGRATION_MAX_ERROR_BYTES));
 	str_printfa(str, "\t%u", retry_after_secs);
 	str_append_c(str, '\n');
 	o_stream_nsend(conn->conn.output, str_data(str), str_len(str));
@@ -253,7 +255,9 @@ static void queue_verify_mailbox(void *context,
 	str_append_tabescaped(str, mailbox->name);
 	str_append_c(str, '\t');
 	if (mailbox->remote_name != NULL)
-		str_append_tabescaped(str, mailbox->remote_name);
+		str_append_tabescaped(
+			str, t_strndup(mailbox->remote_name,
+				       MIGRATION_MAX_MAILBOX_NAME_BYTES));
 	str_printfa(str, "\t%s\t%u\t%u\t%u\t%u\t%u\t%u\t%u\t",
 		    queue_uid_validity(mailbox->uid_validity), mailbox->there,
 		    mailbox->here, mailbox->missing, mailbox->flags,

@@ -42,8 +42,18 @@ static bool lock_read(struct repair_lock *lock)
 	return size >= 0;
 }
 
-/* Its owner has its name in it, or it was made while a killed run lived and
-   nothing happens to it any longer. */
+/* "<pid>:<host>", as Dovecot's file-dotlock.c writes it. */
+static bool lock_has_owner(const struct repair_lock *lock)
+{
+	const char *p;
+	uintmax_t pid;
+
+	return str_parse_uintmax(lock->content, &pid, &p) == 0 && *p == ':' &&
+	       p[1] != '\0';
+}
+
+/* Its owner is a killed run; or it has no name in it, was made while a killed
+   run lived, and nothing happens to it any longer. */
 static bool lock_is_dead(struct repair_lock *lock)
 {
 	struct stat before;
@@ -52,6 +62,9 @@ static bool lock_is_dead(struct repair_lock *lock)
 		return FALSE;
 	if (migration_leftover_is_lock(lock->killed, lock->content))
 		return TRUE;
+	/* Dovecot knows whether that one lives */
+	if (lock_has_owner(lock))
+		return FALSE;
 	if (!migration_leftover_is_time(lock->killed, lock->st.st_mtime))
 		return FALSE;
 	before = lock->st;
