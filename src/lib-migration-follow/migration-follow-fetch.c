@@ -16,6 +16,9 @@
 #include "migration-remote.h"
 #include "migration-follow-private.h"
 
+/* Messages that come while their UIDs are asked for */
+#define FETCH_MAX_MORE_UIDS 1000
+
 /* What the provider has said to one of the commands. */
 struct fetch_answer {
 	struct follow_mailbox *box;
@@ -151,7 +154,8 @@ fetch_search(struct follow_mailbox *box, const struct imap_arg *args)
 	uint32_t uid;
 
 	for (; imap_arg_get_atom(&args[0], &atom); args++) {
-		if (str_to_uint32(atom, &uid) == 0)
+		if (str_to_uint32(atom, &uid) == 0 && uid > 0 &&
+		    uid < (uint32_t)-1)
 			seq_range_array_add(&box->all_uids, uid);
 	}
 }
@@ -450,6 +454,13 @@ static int fetch_rest(struct follow_mailbox *box)
 
 	if ((ret = fetch_uids(box)) <= 0)
 		return ret;
+	if (seq_range_count(&box->all_uids) >
+	    (uint64_t)box->exists + FETCH_MAX_MORE_UIDS) {
+		follow_fetch_refused(box,
+				     "it lists more UIDs than it has messages",
+				     FALSE);
+		return 0;
+	}
 	i_array_init(&missing, 32);
 	fetch_find_missing(box, &missing);
 	if (array_count(&missing) > 0)
@@ -543,6 +554,20 @@ follow_fetch_find(struct follow_mailbox *box, uint32_t uid)
 								    mail));
 }
 
+/* Who tells about others must not make us save them once more. */
+static void fetch_drop_unasked(struct follow_mailbox *box)
+{
+	struct follow_remote *mail;
+	unsigned int i, count, kept = 0;
+
+	mail = array_get_modifiable(&box->fresh, &count);
+	for (i = 0; i < count; i++) {
+		if (is_pending(box, mail[i].uid))
+			mail[kept++] = mail[i];
+	}
+	array_delete(&box->fresh, kept, count - kept);
+}
+
 int follow_fetch_pending(struct follow_mailbox *box)
 {
 	uint32_t last_uid = box->hdr->last_uid;
@@ -554,6 +579,7 @@ int follow_fetch_pending(struct follow_mailbox *box)
 	box->hdr->last_uid = 0;
 	ret = fetch_ask(box, migration_mark_pending(box->mark), TRUE);
 	box->hdr->last_uid = last_uid;
+	fetch_drop_unasked(box);
 	return ret;
 }
 

@@ -115,9 +115,11 @@ static bool gone_open(struct mailbox *box)
 
 /* The name is taken, by a mailbox or by others below it. */
 static int gone_move(struct migration_follow *follow,
-		     struct migration_folder *folder, struct mailbox *box,
+		     const struct gone_folder *gone, struct mailbox *box,
 		     struct mailbox *dest, enum mailbox_existence existence)
 {
+	struct migration_folder *folder = gone->folder;
+	const char *error;
 	struct mailbox_update update;
 	struct mailbox_status here, there;
 	struct mailbox_metadata metadata;
@@ -141,6 +143,12 @@ static int gone_move(struct migration_follow *follow,
 	if (follow_move(follow, folder, box, dest, keep_uids) < 0)
 		return -1;
 	guid_128_copy(folder->guid, metadata.guid);
+	folder->remote_name = gone->renamed->name;
+	folder->name = gone->new_name;
+	/* if this run is killed now, the user has not deleted it */
+	if (migration_folders_write(follow->set->dir, &follow->folders,
+				    follow->complete, &error) < 0)
+		e_error(box->event, "%s", error);
 	mailbox_close(box);
 	if (mailbox_delete_empty(box) < 0) {
 		e_info(box->event, "It is kept because it has mail of its own");
@@ -168,7 +176,7 @@ static void gone_rename_below(struct migration_follow *follow,
 
 /* Returns FALSE if it cannot be renamed. */
 static bool gone_rename_here(struct migration_follow *follow,
-			     struct migration_folder *folder,
+			     const struct gone_folder *gone,
 			     struct mailbox *box, struct mailbox *dest)
 {
 	enum mailbox_existence existence;
@@ -180,7 +188,7 @@ static bool gone_rename_here(struct migration_follow *follow,
 	if (existence != MAILBOX_EXISTENCE_SELECT &&
 	    mailbox_rename(box, dest) == 0) {
 		gone_rename_below(follow, box->vname, dest->vname);
-	} else if (gone_move(follow, folder, box, dest, existence) < 0) {
+	} else if (gone_move(follow, gone, box, dest, existence) < 0) {
 		e_warning(box->event, "Cannot be renamed to %s: %s",
 			  dest->vname,
 			  mailbox_get_last_internal_error(dest, NULL));
@@ -208,7 +216,7 @@ gone_rename(struct migration_follow *follow, const struct gone_folder *gone,
 		   whatever has its name now is the user's */
 		box = gone_find_own(follow, all, folder);
 		if (box != NULL) {
-			ret = gone_rename_here(follow, folder, box, dest);
+			ret = gone_rename_here(follow, gone, box, dest);
 			mailbox_free(&box);
 		}
 	}
@@ -351,12 +359,50 @@ static int gone_is_gone(struct migration_follow *follow,
 	return ret == 0 && migration_remote_refused_as_gone(remote) ? 1 : 0;
 }
 
+/* Another folder has it, or will have it. */
+static bool
+gone_name_is_taken(struct migration_follow *follow,
+		   const ARRAY_TYPE(gone_folder) *all,
+		   const struct migration_folder *self, const char *name)
+{
+	const struct gone_folder *gone;
+	struct migration_folder *folder;
+
+	array_foreach_elem(&follow->folders, folder) {
+		if (folder != self && strcmp(folder->name, name) == 0 &&
+		    gone_find_listed(follow, folder->remote_name) != NULL)
+			return TRUE;
+	}
+	array_foreach(all, gone) {
+		if (gone->folder != self && gone->new_name != NULL &&
+		    strcmp(gone->new_name, name) == 0)
+			return TRUE;
+	}
+	return FALSE;
+}
+
+static const char *gone_choose_name(struct migration_follow *follow,
+				    const ARRAY_TYPE(gone_folder) *all,
+				    const struct gone_folder *gone)
+{
+	const char *name, *unique;
+	unsigned int i;
+
+	name = follow_pairs_name(follow, gone->renamed->name);
+	if (name == NULL)
+		return NULL;
+	name = unique =
+		p_strconcat(follow->pool, follow->set->ns->prefix, name, NULL);
+	for (i = 2; gone_name_is_taken(follow, all, gone->folder, unique); i++)
+		unique = p_strdup_printf(follow->pool, "%s_%u", name, i);
+	return unique;
+}
+
 int follow_gone(struct migration_follow *follow)
 {
 	ARRAY_TYPE(gone_folder) all;
 	struct migration_folder *folder;
 	struct gone_folder *gone;
-	const char *name;
 	int ret;
 
 	t_array_init(&all, 8);
@@ -370,14 +416,10 @@ int follow_gone(struct migration_follow *follow)
 		gone->folder = folder;
 		gone->old_name = folder->name;
 		gone->renamed = gone_find_renamed(follow, folder);
-		name = gone->renamed == NULL ?
-			       NULL :
-			       follow_pairs_name(follow, gone->renamed->name);
-		if (name != NULL) {
-			gone->new_name = p_strconcat(follow->pool,
-						     follow->set->ns->prefix,
-						     name, NULL);
-		}
+	}
+	array_foreach_modifiable(&all, gone) {
+		if (gone->renamed != NULL)
+			gone->new_name = gone_choose_name(follow, &all, gone);
 	}
 	array_sort(&all, gone_cmp);
 	array_foreach_modifiable(&all, gone) {

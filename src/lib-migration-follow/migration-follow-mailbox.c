@@ -140,6 +140,93 @@ static int mailbox_adopt(struct follow_mailbox *box)
 	return 1;
 }
 
+static bool mailbox_is_renumbered(const struct follow_mailbox *box,
+				  const struct follow_local *local)
+{
+	return local->record.remote_uid == 0 &&
+	       local->uid < box->hdr->adopted_next_uid;
+}
+
+/* Files are made by a transaction that is external, and only taken away by one
+   that is not. */
+static int mailbox_copy_own(struct follow_mailbox *box)
+{
+	struct mailbox_transaction_context *trans;
+	struct mail_save_context *save;
+	struct follow_local *local;
+	struct mail *mail;
+	int ret = 0;
+
+	/* later mail of the provider's must not make it more */
+	box->hdr->adopted_next_uid =
+		I_MIN(box->hdr->adopted_next_uid, box->hdr->last_uid + 1);
+	trans = mailbox_transaction_begin(
+		box->box,
+		MAILBOX_TRANSACTION_FLAG_EXTERNAL |
+			MAILBOX_TRANSACTION_FLAG_ASSIGN_UIDS,
+		__func__);
+	mail = mail_alloc(trans, MAIL_FETCH_STREAM_HEADER, NULL);
+	array_foreach_modifiable(&box->locals, local) {
+		if (ret < 0 || !mailbox_is_renumbered(box, local))
+			continue;
+		mail_set_seq(mail, local->seq);
+		save = mailbox_save_alloc(trans);
+		mailbox_save_copy_flags(save, mail);
+		ret = mailbox_copy(&save, mail);
+	}
+	mail_free(&mail);
+	if (ret < 0) {
+		mailbox_transaction_rollback(&trans);
+		return -1;
+	}
+	box->hdr->renumbering = TRUE;
+	migration_mark_write(box->mark, trans);
+	return mailbox_transaction_commit(&trans) < 0 ||
+			       mailbox_sync(box->box, 0) < 0 ?
+		       -1 :
+		       0;
+}
+
+int follow_mailbox_end_renumbering(struct follow_mailbox *box)
+{
+	struct mailbox_transaction_context *trans;
+	struct follow_local *local;
+	struct mail *mail;
+
+	if (!box->hdr->renumbering)
+		return 0;
+	follow_local_read(box);
+	trans = mailbox_transaction_begin(box->box, 0, __func__);
+	mail = mail_alloc(trans, 0, NULL);
+	array_foreach_modifiable(&box->locals, local) {
+		if (!mailbox_is_renumbered(box, local))
+			continue;
+		mail_set_seq(mail, local->seq);
+		mail_expunge(mail);
+	}
+	mail_free(&mail);
+	box->hdr->adopted_next_uid = 0;
+	box->hdr->renumbering = FALSE;
+	migration_mark_write(box->mark, trans);
+	return mailbox_transaction_commit(&trans) < 0 ||
+			       mailbox_sync(box->box, 0) < 0 ?
+		       -1 :
+		       0;
+}
+
+/* Mail that was here before the provider's UIDVALIDITY came has UIDs that
+   belong to other messages for a mail program that knows the provider's
+   mailbox: it gets new ones. If a run is killed between the two steps the next
+   one goes on with the second. */
+static int mailbox_renumber_own(struct follow_mailbox *box)
+{
+	follow_local_read(box);
+	if ((!box->hdr->renumbering && mailbox_copy_own(box) < 0) ||
+	    follow_mailbox_end_renumbering(box) < 0)
+		return follow_mailbox_failed(box, box->box);
+	return 1;
+}
+
 /* Another UIDVALIDITY than that of the mark: what is here is compared with
    what is there, and nothing is deleted. */
 static int mailbox_rebuild(struct follow_mailbox *box)
@@ -148,6 +235,9 @@ static int mailbox_rebuild(struct follow_mailbox *box)
 	struct migration_mark_header *hdr = box->hdr;
 	const uint32_t uid_validity = hdr->uid_validity;
 
+	/* it needs the records */
+	if (follow_mailbox_end_renumbering(box) < 0)
+		return follow_mailbox_failed(box, box->box);
 	i_zero(hdr);
 	hdr->uid_validity = box->uid_validity;
 	hdr->comparing = TRUE;
@@ -260,95 +350,12 @@ static int mailbox_finish(struct follow_mailbox *box)
 	hdr->comparing = FALSE;
 	hdr->list_losses = 0;
 	hdr->taken_uid = 0;
+	hdr->moved_next_uid = 0;
 	hdr->suspect_uid = 0;
 	hdr->local_next_uid = box->next_uid;
 	trans = mailbox_transaction_begin(box->box, 0, __func__);
 	migration_mark_write(box->mark, trans);
 	if (mailbox_transaction_commit(&trans) < 0)
-		return follow_mailbox_failed(box, box->box);
-	return 1;
-}
-
-static bool mailbox_is_renumbered(const struct follow_mailbox *box,
-				  const struct follow_local *local)
-{
-	return local->record.remote_uid == 0 &&
-	       local->uid < box->hdr->adopted_next_uid &&
-	       local->uid <= box->hdr->last_uid;
-}
-
-/* Files are made by a transaction that is external, and only taken away by one
-   that is not. */
-static int mailbox_copy_own(struct follow_mailbox *box)
-{
-	struct mailbox_transaction_context *trans;
-	struct mail_save_context *save;
-	struct follow_local *local;
-	struct mail *mail;
-	int ret = 0;
-
-	trans = mailbox_transaction_begin(
-		box->box,
-		MAILBOX_TRANSACTION_FLAG_EXTERNAL |
-			MAILBOX_TRANSACTION_FLAG_ASSIGN_UIDS,
-		__func__);
-	mail = mail_alloc(trans, MAIL_FETCH_STREAM_HEADER, NULL);
-	array_foreach_modifiable(&box->locals, local) {
-		if (ret < 0 || !mailbox_is_renumbered(box, local))
-			continue;
-		mail_set_seq(mail, local->seq);
-		save = mailbox_save_alloc(trans);
-		mailbox_save_copy_flags(save, mail);
-		ret = mailbox_copy(&save, mail);
-	}
-	mail_free(&mail);
-	if (ret < 0) {
-		mailbox_transaction_rollback(&trans);
-		return -1;
-	}
-	box->hdr->renumbering = TRUE;
-	migration_mark_write(box->mark, trans);
-	return mailbox_transaction_commit(&trans) < 0 ||
-			       mailbox_sync(box->box, 0) < 0 ?
-		       -1 :
-		       0;
-}
-
-static int mailbox_expunge_own(struct follow_mailbox *box)
-{
-	struct mailbox_transaction_context *trans;
-	struct follow_local *local;
-	struct mail *mail;
-
-	trans = mailbox_transaction_begin(box->box, 0, __func__);
-	mail = mail_alloc(trans, 0, NULL);
-	array_foreach_modifiable(&box->locals, local) {
-		if (!mailbox_is_renumbered(box, local))
-			continue;
-		mail_set_seq(mail, local->seq);
-		mail_expunge(mail);
-	}
-	mail_free(&mail);
-	box->hdr->adopted_next_uid = 0;
-	box->hdr->renumbering = FALSE;
-	migration_mark_write(box->mark, trans);
-	return mailbox_transaction_commit(&trans) < 0 ||
-			       mailbox_sync(box->box, 0) < 0 ?
-		       -1 :
-		       0;
-}
-
-/* Mail that was here before the provider's UIDVALIDITY came has UIDs that
-   belong to other messages for a mail program that knows the provider's
-   mailbox: it gets new ones. If a run is killed between the two steps the next
-   one goes on with the second. */
-static int mailbox_renumber_own(struct follow_mailbox *box)
-{
-	follow_local_read(box);
-	if (!box->hdr->renumbering && mailbox_copy_own(box) < 0)
-		return follow_mailbox_failed(box, box->box);
-	follow_local_read(box);
-	if (mailbox_expunge_own(box) < 0)
 		return follow_mailbox_failed(box, box->box);
 	return 1;
 }

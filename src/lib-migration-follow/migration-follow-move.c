@@ -71,6 +71,10 @@ static int move_mails(struct move_context *ctx)
 
 	array_sort(&ctx->from.locals, move_uid_cmp);
 	migration_mark_copy(ctx->to.mark, ctx->from.mark);
+	ctx->to.hdr->moved_next_uid = ctx->from.next_uid;
+	/* else all have new UIDs as it is */
+	if (!ctx->keep_uids)
+		ctx->to.hdr->adopted_next_uid = 0;
 	ctx->to.hdr->local_next_uid =
 		ctx->keep_uids ?
 			ctx->from.next_uid :
@@ -126,9 +130,7 @@ int follow_empty(struct follow_mailbox *box, struct follow_mailbox *moved_to)
 	mail = mail_alloc(trans, 0, NULL);
 	array_foreach(&box->locals, local) {
 		if (moved_to != NULL &&
-		    (local->record.remote_uid == 0 ||
-		     follow_local_find(moved_to, local->record.remote_uid) ==
-			     NULL))
+		    local->uid >= moved_to->hdr->moved_next_uid)
 			continue;
 		mail_set_seq(mail, local->seq);
 		mail_expunge(mail);
@@ -155,11 +157,17 @@ int follow_move(struct migration_follow *follow,
 
 	follow_mailbox_init(&ctx.from, follow, &pair, from);
 	follow_mailbox_init(&ctx.to, follow, &pair, to);
+	ret = follow_mailbox_end_renumbering(&ctx.from);
 	follow_local_read(&ctx.from);
-	if (ctx.from.hdr->uid_validity != 0 &&
-	    ctx.from.hdr->uid_validity == ctx.to.hdr->uid_validity) {
+	if (ret < 0) {
+		/* not now */
+	} else if (ctx.from.hdr->uid_validity == 0 &&
+		   ctx.to.hdr->uid_validity == folder->uid_validity) {
+		/* a run was killed that had moved and expunged them */
+		ret = 0;
+	} else if (ctx.from.hdr->uid_validity != 0 &&
+		   ctx.from.hdr->uid_validity == ctx.to.hdr->uid_validity) {
 		/* a run was killed that had moved them */
-		follow_local_read(&ctx.to);
 		ret = follow_empty(&ctx.from, &ctx.to);
 	} else {
 		ret = move_forget_marks(&ctx.to);

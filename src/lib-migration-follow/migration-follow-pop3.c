@@ -147,13 +147,16 @@ static int pop3_list_imap(struct pop3_context *ctx)
 					       box->hdr->last_uid);
 		migration_remote_set_untagged(ctx->remote, NULL, NULL);
 		if (ret == 0) {
-			box->error = p_strdup_printf(box->pool,
-						     "The provider refused to "
-						     "list its messages: %s",
-						     error);
+			/* another could be taken for one that is not told */
+			box->follow->pop3->refused = p_strdup_printf(
+				box->follow->pool,
+				"the provider does not tell the sizes of all "
+				"messages: %s",
+				error);
+			return 0;
 		}
-		if (ret <= 0)
-			return ret;
+		if (ret < 0)
+			return -1;
 		pop3_sort_unique(&ctx->match.imap);
 	}
 	array_foreach(&box->fresh, fresh) {
@@ -414,7 +417,7 @@ static int pop3_run(struct pop3_context *ctx)
 	if (result != MIGRATION_POP3_OK)
 		return pop3_failed(ctx, result);
 	if ((ret = pop3_list_imap(ctx)) <= 0)
-		return ret;
+		return ret < 0 ? -1 : 1;
 	pop3_read_locals(ctx);
 	if ((ret = pop3_match(ctx)) < 0)
 		return -1;

@@ -170,8 +170,8 @@ follow_mailbox_error(struct migration_follow *follow,
 int follow_move(struct migration_follow *follow,
 		struct migration_folder *folder, struct mailbox *from,
 		struct mailbox *to, bool keep_uids);
-/* Expunges what was read of it, and forgets the marks; moved_to: only what is
-   there, too. */
+/* Expunges what was read of it, and forgets the marks; moved_to: only what was
+   there when it was moved to that one. */
 int follow_empty(struct follow_mailbox *box, struct follow_mailbox *moved_to);
 
 /* --- migration-follow-pairs.c --- */
@@ -220,6 +220,9 @@ void follow_mailbox_estimate(struct follow_mailbox *box);
 /* Returns 1 = followed, 0 = could not be, with box->error, -1 = the connection
    is lost or the run stopped. */
 int follow_mailbox_run(struct follow_mailbox *box);
+/* If a run was killed while mail of the user's own was here twice. Returns 0, or
+   -1 on error. */
+int follow_mailbox_end_renumbering(struct follow_mailbox *box);
 /* Once more for what the provider could not deliver. The mailbox was followed
    before. Returns the same. */
 int follow_mailbox_retry_pending(struct follow_mailbox *box);

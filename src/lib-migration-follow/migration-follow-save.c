@@ -16,6 +16,9 @@
 #define SAVE_BATCH_MESSAGES 100
 #define SAVE_BATCH_BYTES (2 * 1024 * 1024)
 #define SAVE_BATCHES 4
+/* Above it the provider's UIDs are not kept: there must be some left for what
+   is delivered here. */
+#define SAVE_MAX_UID 0xefffffffU
 /* Messages of a mailbox whose sizes are noted. */
 #define SAVE_SIZE_NOTES 100
 
@@ -242,7 +245,8 @@ static void save_body(struct save_context *ctx, struct follow_remote *mail,
 		}
 	}
 	save_begin(ctx);
-	uid = I_MAX(mail->uid, box->next_uid);
+	uid = mail->uid > SAVE_MAX_UID ? box->next_uid :
+					 I_MAX(mail->uid, box->next_uid);
 	if (save_stream(ctx, mail, input, uid) < 0) {
 		(void)follow_mailbox_failed(box, box->box);
 		ctx->failed = TRUE;
@@ -262,6 +266,13 @@ static void save_stashed(struct save_context *ctx, struct follow_remote *mail)
 	input = follow_stash_open(mail);
 	save_body(ctx, mail, input);
 	i_stream_unref(&input);
+}
+
+static void save_commit_full(struct save_context *ctx)
+{
+	if (ctx->trans_messages >= FOLLOW_COMMIT_MESSAGES ||
+	    ctx->trans_bytes >= FOLLOW_COMMIT_BYTES)
+		save_commit(ctx);
 }
 
 /* Decides one after the other, in the order of their UIDs. */
@@ -284,9 +295,7 @@ static void save_decide(struct save_context *ctx)
 			return;
 		}
 		ctx->decided++;
-		if (ctx->trans_messages >= FOLLOW_COMMIT_MESSAGES ||
-		    ctx->trans_bytes >= FOLLOW_COMMIT_BYTES)
-			save_commit(ctx);
+		save_commit_full(ctx);
 	}
 }
 
@@ -629,6 +638,7 @@ static int save_missing(struct save_context *ctx)
 			ret = save_one(ctx, &ctx->mails[i]);
 		}
 		T_END;
+		save_commit_full(ctx);
 	}
 	return ret;
 }

@@ -52,6 +52,12 @@ int follow_stash_add(struct follow_mailbox *box, struct follow_remote *mail,
 		mail->stash_bytes += size;
 		i_stream_skip(input, size);
 	}
+	if (input->stream_errno != 0) {
+		e_error(box->box->event, "read(%s) failed: %s",
+			i_stream_get_name(input), i_stream_get_error(input));
+		i_close_fd(&mail->stash_fd);
+		return -1;
+	}
 	return 0;
 }
 

@@ -283,6 +283,7 @@ static int follow_pairs(struct migration_follow *follow)
 {
 	const struct migration_follow_settings *set = follow->set;
 	struct follow_pair *pair;
+	unsigned int i, first, count;
 
 	array_foreach_modifiable(&follow->pairs, pair) {
 		if (follow->local_error != NULL)
@@ -295,8 +296,12 @@ static int follow_pairs(struct migration_follow *follow)
 			return -1;
 	}
 	/* last, because it may cost the connection: then the others are only
-	   noted */
-	array_foreach_modifiable(&follow->pairs, pair) {
+	   noted, and have their turn in another run */
+	count = array_count(&follow->pairs);
+	first = count == 0 ? 0 : i_rand_limit(count);
+	for (i = 0; i < count; i++) {
+		pair = array_idx_modifiable(&follow->pairs,
+					    (first + i) % count);
 		if (pair->pending)
 			(void)follow_pair(follow, pair, follow_retry);
 	}

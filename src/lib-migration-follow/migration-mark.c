@@ -27,6 +27,7 @@ struct mark_disk_header {
 	uint32_t suspect_uid;
 	uint32_t taken_uid;
 	uint32_t adopted_next_uid;
+	uint32_t moved_next_uid;
 	uint32_t flags;
 	uint32_t pop3_refused_day;
 	uint32_t list_losses;
@@ -95,6 +96,7 @@ mark_parse(struct migration_mark *mark, const unsigned char *data, size_t size)
 	mark->hdr.suspect_uid = disk.suspect_uid;
 	mark->hdr.taken_uid = disk.taken_uid;
 	mark->hdr.adopted_next_uid = disk.adopted_next_uid;
+	mark->hdr.moved_next_uid = disk.moved_next_uid;
 	mark->hdr.comparing = (disk.flags & MARK_FLAG_COMPARING) != 0;
 	mark->hdr.renumbering = (disk.flags & MARK_FLAG_RENUMBERING) != 0;
 	mark->hdr.without_uidls = (disk.flags & MARK_FLAG_WITHOUT_UIDLS) != 0;
@@ -267,6 +269,7 @@ void migration_mark_write(struct migration_mark *mark,
 		.suspect_uid = mark->hdr.suspect_uid,
 		.taken_uid = mark->hdr.taken_uid,
 		.adopted_next_uid = mark->hdr.adopted_next_uid,
+		.moved_next_uid = mark->hdr.moved_next_uid,
 		.flags =
 			(mark->hdr.comparing ? MARK_FLAG_COMPARING : 0) |
 			(mark->hdr.renumbering ? MARK_FLAG_RENUMBERING : 0) |

@@ -52,6 +52,9 @@ struct migration_mark_header {
 	   provider's UIDVALIDITY; 0 = that mail has new UIDs since, or there was
 	   none. */
 	uint32_t adopted_next_uid;
+	/* UIDNEXT of another mailbox when its mail was moved to this one; what
+	   is still there below it is here. */
+	uint32_t moved_next_uid;
 	/* That mail is here twice just now: with its old UIDs, and new ones. */
 	bool renumbering;
 	/* What is here may have come from the provider without a record: it is

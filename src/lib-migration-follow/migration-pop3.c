@@ -196,6 +196,7 @@ pop3_read_lines(struct migration_pop3 *pop3, size_t max_bytes, buffer_t *lines)
 	struct istream *input = i_stream_create_dot(pop3->input, TRUE);
 	const unsigned char *data;
 	bool failed, too_long = FALSE;
+	uoff_t left_out = 0;
 	ssize_t ret;
 	size_t size;
 
@@ -209,7 +210,14 @@ pop3_read_lines(struct migration_pop3 *pop3, size_t max_bytes, buffer_t *lines)
 			too_long = TRUE;
 		if (!too_long)
 			buffer_append(lines, data, size);
+		else if ((left_out += size) > POP3_MAX_LIST_BYTES)
+			break;
 		i_stream_skip(input, size);
+	}
+	if (left_out > POP3_MAX_LIST_BYTES) {
+		i_stream_unref(&input);
+		return pop3_fail(pop3, MIGRATION_POP3_TEMPORARY,
+				 "The server's answer is too long");
 	}
 	failed = input->stream_errno != 0;
 	i_stream_unref(&input);
@@ -482,9 +490,11 @@ static int pop3_login_plain(struct migration_pop3 *pop3)
 	}
 	pop3->timeout_msecs = POP3_COMMAND_TIMEOUT_MSECS;
 	pop3_send_plain(pop3);
-	if (pop3_read_reply(pop3, &reply, &text) < 0)
+	if (pop3_read_line(pop3, &line) < 0)
 		return -1;
-	return pop3_check_login(pop3, reply, text);
+	reply = migration_pop3_reply_parse(line, &text);
+	/* some servers repeat what was sent, with the password in it */
+	return pop3_check_login(pop3, reply, "AUTH PLAIN was refused");
 }
 
 static int pop3_login(struct migration_pop3 *pop3)

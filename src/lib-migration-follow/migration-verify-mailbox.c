@@ -370,6 +370,19 @@ static bool verify_is_pending(struct verify_mailbox *box, uint32_t uid)
 	return FALSE;
 }
 
+static bool verify_is_left_out(struct verify_mailbox *box, uint32_t uid)
+{
+	const struct migration_mark_left_out *left_out;
+
+	if (!box->marked)
+		return FALSE;
+	array_foreach(migration_mark_left_out(box->box.mark), left_out) {
+		if (left_out->uid == uid)
+			return TRUE;
+	}
+	return FALSE;
+}
+
 static void
 verify_where(struct verify_mailbox *box, const struct verify_message *message)
 {
@@ -379,6 +392,7 @@ verify_where(struct verify_mailbox *box, const struct verify_message *message)
 		.local_uid = message->local_uid,
 		.pending = verify_is_pending(box, message->uid),
 		.lost = seq_range_exists(&box->lost_uids, message->uid),
+		.left_out = verify_is_left_out(box, message->uid),
 	};
 	enum migration_verify_verdict verdict =
 		migration_verify_message(&box->mark, &rule);

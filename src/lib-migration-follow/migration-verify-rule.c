@@ -37,6 +37,8 @@ migration_verify_message(const struct migration_verify_mark *mark,
 	}
 	if (message->pending)
 		return MIGRATION_VERIFY_PENDING;
+	if (message->left_out)
+		return MIGRATION_VERIFY_TOO_LARGE;
 	if (mark->max_size > 0 && message->size != UOFF_T_MAX &&
 	    message->size > mark->max_size)
 		return MIGRATION_VERIFY_TOO_LARGE;

@@ -48,6 +48,8 @@ struct migration_verify_message {
 	bool pending;
 	/* Dovecot had it here, and now its file is gone or cannot be read. */
 	bool lost;
+	/* it was above max_size when it could have come */
+	bool left_out;
 };
 
 enum migration_verify_flags {

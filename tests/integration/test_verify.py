@@ -434,7 +434,7 @@ def test_after_a_killed_sync(folders):
         journal = scene.mail_root() / "Maildir/dovecot-migration.journal"
         journal.write_text("1 nowhere 1000000000 begun\n")
         os.chown(journal, MAIL_UID, MAIL_GID)
-        assert "sync first" in run(scene.pair.target, "-u", USER,
+        assert "end well first" in run(scene.pair.target, "-u", USER,
                                    code=TEMPFAIL)
         scene.sync()
         assert unlike(verify(scene.pair)) == {}
