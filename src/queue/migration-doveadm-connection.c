@@ -50,7 +50,8 @@ static void doveadm_connection_destroy(struct connection *_conn)
 	if (conn->watched != NULL)
 		migration_job_unwatch(conn->watched, conn);
 	if (conn->verify_job != NULL)
-		migration_queue_verify_cancel(conn->queue, &conn->verify_job);
+		migration_verify_job_cancel(conn->verify_job);
+	conn->verify_job = NULL;
 	connection_deinit(_conn);
 	conn->queue = NULL;
 	doveadm_connection_unref(conn);
