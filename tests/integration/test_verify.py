@@ -441,20 +441,19 @@ def test_resumed(folders):
 def test_no_room(folders):
     """The provider's max_connections are for this as well."""
     with Scene(folders) as scene, \
-            Tap(scene.pair.old.ports["imap"]) as tap:
+            Tap(scene.pair.old.ports["imap"], 10_000) as tap:
         target, store = scene.pair.target, scene.pair.target.store
+        scene.there.append("INBOX", "x" * 1_000_000)
         target.providers["oldhost"] = plain_provider(
             tap.port, "old.example", max_connections=1)
         scene.restart()
-        tap.hold_after(0)
         sync = start(target, "sync")
         wait_until("the sync to begin",
                    lambda: store.job(USER)["lease_owner"] != "")
         error = run(target, "-u", USER, code=TEMPFAIL)
         assert "max_connections of oldhost is reached" in error
-        tap.release()
-        sync.communicate(timeout=60)
-        run(target, "-u", USER)
+        target.doveadm("migration", "pause", "-u", USER, check=True)
+        sync.communicate(timeout=20)
 
 
 @contextlib.contextmanager
