@@ -98,6 +98,7 @@ static bool control_stops_sync(const struct control_request *control)
 static void control_written(int ret, const char *error, void *context)
 {
 	struct control_request *control = context;
+	const char *stopped;
 
 	if (ret < 0) {
 		control_refuse(control, EX_TEMPFAIL, error);
@@ -114,12 +115,15 @@ static void control_written(int ret, const char *error, void *context)
 	}
 	migration_control_log(control->event, control->command, control->record,
 			      "an administrator", control->text);
+	stopped =
+		t_strdup_printf("stopped by an administrator (%s)",
+				migration_command_to_string(control->command));
 	if (control_stops_sync(control)) {
-		migration_queue_break_off(
-			control->queue, control->username,
-			t_strdup_printf("stopped by an administrator (%s)",
-					migration_command_to_string(
-						control->command)));
+		migration_queue_break_off(control->queue, control->username,
+					  stopped);
+	} else {
+		migration_queue_resumed(control->queue, control->username,
+					stopped);
 	}
 	/* something may have become due, or a worker free */
 	migration_queue_wake(control->queue);

@@ -21,6 +21,10 @@
 
 #include <sysexits.h>
 
+/* A doveadm that reads more slowly than the workers compare has time until so
+   much waits for it. */
+#define DOVEADM_MAX_UNREAD_BYTES (16 * 1024 * 1024)
+
 struct migration_doveadm_connection {
 	struct connection conn;
 	struct migration_queue *queue;
@@ -28,8 +32,10 @@ struct migration_doveadm_connection {
 	int refcount;
 	struct migration_job *watched;
 	struct migration_verify_job *verify_job;
+	/* it does not read what the job has found */
+	struct timeout *to_unread;
 	/* what the record is being looked up for: SYNC or VERIFY */
-	bool verify, verify_all;
+	bool looking_up, verify, verify_all;
 };
 
 static struct connection_list *doveadm_connections = NULL;
@@ -50,7 +56,9 @@ static void doveadm_connection_destroy(struct connection *_conn)
 	if (conn->watched != NULL)
 		migration_job_unwatch(conn->watched, conn);
 	if (conn->verify_job != NULL)
-		migration_queue_verify_cancel(conn->queue, &conn->verify_job);
+		migration_verify_job_cancel(conn->verify_job);
+	conn->verify_job = NULL;
+	timeout_remove(&conn->to_unread);
 	connection_deinit(_conn);
 	conn->queue = NULL;
 	doveadm_connection_unref(conn);
@@ -152,10 +160,29 @@ static void doveadm_sync_record(struct migration_doveadm_connection *conn,
 		migration_job_watch(conn->watched, &watcher);
 }
 
+static void doveadm_unread(struct migration_doveadm_connection *conn)
+{
+	timeout_remove(&conn->to_unread);
+	migration_verify_job_cancel(conn->verify_job);
+	conn->verify_job = NULL;
+	doveadm_refuse(conn, EX_TEMPFAIL,
+		       "doveadm does not read the differences");
+}
+
 static void
 doveadm_verify_line(const char *verb, const char *const *args, void *context)
 {
-	doveadm_send(context, verb, args);
+	struct migration_doveadm_connection *conn = context;
+
+	if (conn->to_unread != NULL)
+		return;
+	if (o_stream_get_buffer_used_size(conn->conn.output) >
+	    DOVEADM_MAX_UNREAD_BYTES) {
+		/* not from inside the worker's connection */
+		conn->to_unread = timeout_add_short(0, doveadm_unread, conn);
+		return;
+	}
+	doveadm_send(conn, verb, args);
 }
 
 static void doveadm_verify_finished(enum migration_outcome outcome,
@@ -164,6 +191,10 @@ static void doveadm_verify_finished(enum migration_outcome outcome,
 {
 	struct migration_doveadm_connection *conn = context;
 
+	if (conn->to_unread != NULL) {
+		doveadm_unread(conn);
+		return;
+	}
 	conn->verify_job = NULL;
 	doveadm_send_finished(conn, outcome, record, error);
 }
@@ -173,6 +204,7 @@ doveadm_verify_refused(int exit_code, const char *error, void *context)
 {
 	struct migration_doveadm_connection *conn = context;
 
+	timeout_remove(&conn->to_unread);
 	conn->verify_job = NULL;
 	doveadm_refuse(conn, exit_code, error);
 }
@@ -202,6 +234,7 @@ static void doveadm_looked_up(enum migration_store_found found,
 {
 	struct migration_doveadm_connection *conn = context;
 
+	conn->looking_up = FALSE;
 	if (conn->queue != NULL) {
 		switch (found) {
 		case MIGRATION_STORE_ERROR:
@@ -235,16 +268,22 @@ doveadm_look_up(struct migration_doveadm_connection *conn, const char *username)
 		doveadm_refuse(conn, EX_TEMPFAIL, error);
 		return;
 	}
+	conn->looking_up = TRUE;
 	conn->refcount++;
 	migration_store_lookup(migration_queue_get_store(conn->queue), username,
 			       doveadm_looked_up, conn);
 }
 
+static bool doveadm_is_busy(const struct migration_doveadm_connection *conn)
+{
+	return conn->looking_up || conn->watched != NULL ||
+	       conn->verify_job != NULL;
+}
+
 static int doveadm_input_sync(struct migration_doveadm_connection *conn,
 			      const char *const *args)
 {
-	if (str_array_length(args) != 1 || conn->watched != NULL ||
-	    conn->verify_job != NULL)
+	if (str_array_length(args) != 1 || doveadm_is_busy(conn))
 		return -1;
 	conn->verify = FALSE;
 	doveadm_look_up(conn, args[0]);
@@ -254,8 +293,7 @@ static int doveadm_input_sync(struct migration_doveadm_connection *conn,
 static int doveadm_input_verify(struct migration_doveadm_connection *conn,
 				const char *const *args)
 {
-	if (str_array_length(args) != 2 || conn->watched != NULL ||
-	    conn->verify_job != NULL)
+	if (str_array_length(args) != 2 || doveadm_is_busy(conn))
 		return -1;
 	conn->verify_all = strcmp(args[1], MIGRATION_WORD_ALL) == 0;
 	if (!conn->verify_all && strcmp(args[1], MIGRATION_WORD_SAMPLE) != 0)

@@ -114,6 +114,27 @@ static unsigned int queue_free_workers(struct migration_queue *queue)
 	return busy >= limit ? 0 : limit - busy;
 }
 
+/* Syncs need a worker that no comparison takes. */
+static bool queue_may_verify(struct migration_queue *queue,
+			     const struct migration_verify_job *verify_job)
+{
+	const char *provider = migration_verify_job_get_provider(verify_job);
+	const struct migration_provider_settings *set =
+		migration_settings_find_provider(queue->set, provider);
+	struct migration_verify_job *other;
+	unsigned int limit = migration_worker_connections_get_limit();
+	unsigned int verifying = 0;
+
+	if (queue_free_workers(queue) == 0 || set == NULL ||
+	    queue_count_jobs(queue, provider) >= set->max_connections)
+		return FALSE;
+	array_foreach_elem(&queue->verify_jobs, other) {
+		if (migration_verify_job_is_started(other))
+			verifying++;
+	}
+	return verifying == 0 || verifying + 1 < limit;
+}
+
 static void queue_job_ended(struct migration_job *job, void *context)
 {
 	struct migration_queue *queue = context;
@@ -212,12 +233,9 @@ static void queue_start_wanted(struct migration_queue *queue)
 	struct migration_job *job;
 
 	array_foreach_elem(&queue->verify_jobs, verify_job) {
-		if (queue_free_workers(queue) == 0)
-			return;
-		if (!migration_verify_job_is_started(verify_job)) {
-			migration_verify_job_start(verify_job,
-						   queue_verify_ended, queue);
-		}
+		if (migration_verify_job_is_waiting(verify_job) &&
+		    queue_may_verify(queue, verify_job))
+			migration_verify_job_start(verify_job);
 	}
 	array_foreach_elem(&queue->jobs, job) {
 		if (queue_free_workers(queue) == 0)
@@ -489,35 +507,51 @@ migration_queue_verify(struct migration_queue *queue,
 {
 	struct migration_verify_job *job;
 
+	if (queue->deinitializing) {
+		*exit_code_r = EX_TEMPFAIL;
+		*error_r = "the migration service is stopping";
+		return NULL;
+	}
 	if (queue_check_provider(queue, record, exit_code_r, error_r) < 0)
 		return NULL;
-	job = migration_verify_job_create(&queue->job_set, record->username,
-					  record->provider, all, cb);
+	job = migration_verify_job_create(&queue->job_set, record, all, cb,
+					  queue_verify_ended, queue);
 	array_push_back(&queue->verify_jobs, &job);
 	migration_queue_wake(queue);
 	return job;
 }
 
-void migration_queue_verify_cancel(struct migration_queue *queue,
-				   struct migration_verify_job **_job)
-{
-	struct migration_verify_job *job = *_job;
-
-	*_job = NULL;
-	migration_verify_job_cancel(job);
-	if (!migration_verify_job_is_started(job))
-		queue_verify_ended(job, queue);
-}
-
 void migration_queue_break_off(struct migration_queue *queue,
 			       const char *username, const char *error)
 {
+	struct migration_verify_job *verify_job;
 	struct migration_job *job;
 
-	if (queue->deinitializing ||
-	    (job = migration_queue_find_job(queue, username)) == NULL)
+	if (queue->deinitializing)
+		return;
+	array_foreach_elem(&queue->verify_jobs, verify_job) {
+		if (strcmp(migration_verify_job_get_username(verify_job),
+			   username) == 0)
+			migration_verify_job_break_off(verify_job, error);
+	}
+	job = migration_queue_find_job(queue, username);
+	if (job == NULL)
 		return;
 	migration_job_break_off(job, error);
 	if (!migration_job_is_started(job))
 		queue_job_ended(job, queue);
+}
+
+void migration_queue_resumed(struct migration_queue *queue,
+			     const char *username, const char *error)
+{
+	struct migration_verify_job *verify_job;
+
+	if (queue->deinitializing)
+		return;
+	array_foreach_elem(&queue->verify_jobs, verify_job) {
+		if (strcmp(migration_verify_job_get_username(verify_job),
+			   username) == 0)
+			migration_verify_job_resumed(verify_job, error);
+	}
 }

@@ -50,18 +50,20 @@ migration_queue_sync_now(struct migration_queue *queue,
 			 int *exit_code_r, const char **error_r);
 /* An administrator wants this record compared with the provider's account: as
    soon as a worker is free and nobody syncs it. Returns the job, or NULL with a
-   sysexits code and a text. The job is over after the last of the callbacks. */
+   sysexits code and a text. The job is over after the last of the callbacks, or
+   when it is cancelled. */
 struct migration_verify_job *
 migration_queue_verify(struct migration_queue *queue,
 		       const struct migration_record *record, bool all,
 		       const struct migration_verify_job_callbacks *cb,
 		       int *exit_code_r, const char **error_r);
-/* Nobody wants to know any longer. No callback. */
-void migration_queue_verify_cancel(struct migration_queue *queue,
-				   struct migration_verify_job **job);
-/* The record may not be synced any longer: stops a job that runs or waits
-   here. error is for those who watch it. */
+/* The record may not be synced any longer, and its lease was taken away: stops
+   the jobs that run or wait here. error is for those who watch them. */
 void migration_queue_break_off(struct migration_queue *queue,
 			       const char *username, const char *error);
+/* The record may be synced, perhaps again: what is compared without a lease
+   would be in the way of that, and is stopped. */
+void migration_queue_resumed(struct migration_queue *queue,
+			     const char *username, const char *error);
 
 #endif

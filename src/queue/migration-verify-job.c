@@ -11,7 +11,8 @@
 
 #include <sysexits.h>
 
-/* How often is looked whether a sync has ended, and for how long. */
+/* How often is looked whether a sync has ended, and for how long. A free worker
+   is waited for as long. */
 #define VERIFY_POLL_MSECS 500
 #define VERIFY_WAIT_SECS 30
 #define VERIFY_LEASE_RENEW_MSECS (MIGRATION_LEASE_SECS * 1000 / 5)
@@ -29,7 +30,7 @@ struct migration_verify_job {
 	/* with which the worker works */
 	struct migration_record *record;
 	struct migration_worker_connection *worker;
-	struct timeout *to_look, *to_renew, *to_end;
+	struct timeout *to_start, *to_look, *to_renew, *to_end;
 	time_t wait_until;
 
 	/* what is to be told: FINISHED, or REFUSED with this code */
@@ -40,37 +41,18 @@ struct migration_verify_job {
 	unsigned int store_calls;
 	bool started:1;
 	bool leased:1;
+	/* the record may be synced again, since it was looked up */
+	bool resumed:1;
+	bool broken_off:1;
 	bool finished:1;
+	/* nothing can change the end any longer */
+	bool ending:1;
 	/* whoever asked has got the end, or has gone */
 	bool answered:1;
 	bool freed:1;
 };
 
 static void verify_job_look(struct migration_verify_job *job);
-
-struct migration_verify_job *
-migration_verify_job_create(const struct migration_job_settings *set,
-			    const char *username, const char *provider,
-			    bool all,
-			    const struct migration_verify_job_callbacks *cb)
-{
-	struct migration_verify_job *job;
-
-	job = i_new(struct migration_verify_job, 1);
-	job->set = *set;
-	job->username = i_strdup(username);
-	job->provider = i_strdup(provider);
-	job->all = all;
-	job->cb = *cb;
-	job->pool = pool_alloconly_create("migration verify job", 1024);
-	job->event = event_create(set->event_parent);
-	event_add_category(job->event, &event_category_migration);
-	event_add_str(job->event, "user", username);
-	event_add_str(job->event, "provider", provider);
-	event_set_append_log_prefix(job->event,
-				    t_strdup_printf("%s: ", username));
-	return job;
-}
 
 static void verify_job_unref_store(struct migration_verify_job *job)
 {
@@ -101,6 +83,7 @@ static void verify_job_tell(struct migration_verify_job *job)
 static void verify_job_stop(struct migration_verify_job *job)
 {
 	migration_worker_connection_abort(&job->worker);
+	timeout_remove(&job->to_start);
 	timeout_remove(&job->to_look);
 	timeout_remove(&job->to_renew);
 	timeout_remove(&job->to_end);
@@ -137,6 +120,7 @@ static void verify_job_released(int ret, const char *error, void *context)
 static void verify_job_end(struct migration_verify_job *job)
 {
 	verify_job_stop(job);
+	job->ending = TRUE;
 	if (!job->leased) {
 		verify_job_end_later(job);
 		return;
@@ -151,8 +135,48 @@ static void verify_job_fail(struct migration_verify_job *job, int exit_code,
 			    const char *error)
 {
 	job->exit_code = exit_code;
+	i_free(job->error);
 	job->error = i_strdup(error);
 	verify_job_end(job);
+}
+
+static void verify_job_start_timeout(struct migration_verify_job *job)
+{
+	verify_job_fail(job, EX_TEMPFAIL,
+			t_strdup_printf("all workers are busy, or "
+					"max_connections of %s is reached: try "
+					"again later, see: doveadm migration "
+					"status",
+					job->provider));
+}
+
+struct migration_verify_job *
+migration_verify_job_create(const struct migration_job_settings *set,
+			    const struct migration_record *record, bool all,
+			    const struct migration_verify_job_callbacks *cb,
+			    migration_verify_job_callback_t *callback,
+			    void *context)
+{
+	struct migration_verify_job *job;
+
+	job = i_new(struct migration_verify_job, 1);
+	job->set = *set;
+	job->username = i_strdup(record->username);
+	job->provider = i_strdup(record->provider);
+	job->all = all;
+	job->cb = *cb;
+	job->callback = callback;
+	job->context = context;
+	job->pool = pool_alloconly_create("migration verify job", 1024);
+	job->event = event_create(set->event_parent);
+	event_add_category(job->event, &event_category_migration);
+	event_add_str(job->event, "user", job->username);
+	event_add_str(job->event, "provider", job->provider);
+	event_set_append_log_prefix(job->event,
+				    t_strdup_printf("%s: ", job->username));
+	job->to_start = timeout_add(VERIFY_WAIT_SECS * 1000,
+				    verify_job_start_timeout, job);
+	return job;
 }
 
 void migration_verify_job_free(struct migration_verify_job **_job)
@@ -218,7 +242,7 @@ static void verify_job_work(struct migration_verify_job *job)
 
 	job->worker =
 		migration_worker_connection_start(job->set.worker_socket_path,
-						  task, job->record, "",
+						  task, job->record, NULL,
 						  &verify_job_worker_callbacks,
 						  job, job->event);
 }
@@ -227,9 +251,13 @@ static void verify_job_renewed(int ret, const char *error, void *context)
 {
 	struct migration_verify_job *job = context;
 
-	/* 0: it was paused or finished meanwhile, and nobody syncs it */
-	if (ret < 0)
+	if (ret < 0) {
 		e_warning(job->event, "Cannot keep the lease: %s", error);
+	} else if (ret == 0 && !job->freed && job->leased) {
+		migration_verify_job_break_off(
+			job, "it was paused, finished or deleted, or another "
+			     "node has taken it");
+	}
 	verify_job_unref_store(job);
 }
 
@@ -246,8 +274,12 @@ static void verify_job_leased(int ret, const char *error, void *context)
 {
 	struct migration_verify_job *job = context;
 
+	if (ret > 0 && !job->broken_off)
+		job->leased = TRUE;
 	if (job->freed) {
 		/* the lease is dropped by whoever stops the queue */
+	} else if (job->answered) {
+		verify_job_end(job);
 	} else if (ret < 0) {
 		verify_job_fail(job, EX_TEMPFAIL, error);
 	} else if (ret == 0) {
@@ -255,13 +287,9 @@ static void verify_job_leased(int ret, const char *error, void *context)
 		job->to_look = timeout_add_short(VERIFY_POLL_MSECS,
 						 verify_job_look, job);
 	} else {
-		job->leased = TRUE;
 		job->to_renew = timeout_add(VERIFY_LEASE_RENEW_MSECS,
 					    verify_job_renew, job);
-		if (job->answered)
-			verify_job_end(job);
-		else
-			verify_job_work(job);
+		verify_job_work(job);
 	}
 	verify_job_unref_store(job);
 }
@@ -275,9 +303,9 @@ static void verify_job_wait(struct migration_verify_job *job,
 		return;
 	}
 	verify_job_fail(job, EX_TEMPFAIL,
-			t_strdup_printf("%s syncs it just now: verify it when "
-					"that is done, see: doveadm migration "
-					"show %s",
+			t_strdup_printf("%s syncs or verifies it just now: "
+					"verify it when that is done, see: "
+					"doveadm migration show %s",
 					record->lease_owner, job->username));
 }
 
@@ -298,6 +326,11 @@ static void verify_job_record(struct migration_verify_job *job,
 	} else {
 		p_clear(job->pool);
 		job->record = migration_record_dup(job->pool, record);
+		if (!migration_state_may_sync(record) && job->resumed) {
+			/* no longer so */
+			verify_job_look(job);
+			return;
+		}
 		if (!migration_state_may_sync(record)) {
 			/* nor does anybody else: there is no lease */
 			verify_job_work(job);
@@ -334,22 +367,25 @@ static void verify_job_looked_up(enum migration_store_found found,
 static void verify_job_look(struct migration_verify_job *job)
 {
 	timeout_remove(&job->to_look);
+	job->resumed = FALSE;
 	job->store_calls++;
 	migration_store_lookup(job->set.store, job->username,
 			       verify_job_looked_up, job);
 }
 
-void migration_verify_job_start(struct migration_verify_job *job,
-				migration_verify_job_callback_t *callback,
-				void *context)
+void migration_verify_job_start(struct migration_verify_job *job)
 {
-	i_assert(!job->started);
+	i_assert(migration_verify_job_is_waiting(job));
 
+	timeout_remove(&job->to_start);
 	job->started = TRUE;
-	job->callback = callback;
-	job->context = context;
 	job->wait_until = ioloop_time + VERIFY_WAIT_SECS;
 	verify_job_look(job);
+}
+
+bool migration_verify_job_is_waiting(const struct migration_verify_job *job)
+{
+	return !job->started && !job->ending;
 }
 
 bool migration_verify_job_is_started(const struct migration_verify_job *job)
@@ -361,8 +397,44 @@ void migration_verify_job_cancel(struct migration_verify_job *job)
 {
 	job->answered = TRUE;
 	/* else the answer of the database ends it */
-	if (job->worker != NULL || job->to_look != NULL)
+	if (job->worker != NULL || job->to_look != NULL ||
+	    job->to_start != NULL)
 		verify_job_end(job);
+}
+
+static void
+verify_job_refuse(struct migration_verify_job *job, const char *error)
+{
+	if (job->answered || job->ending)
+		return;
+	job->exit_code = EX_TEMPFAIL;
+	i_free(job->error);
+	job->error = i_strdup(error);
+	verify_job_tell(job);
+	migration_verify_job_cancel(job);
+}
+
+void migration_verify_job_break_off(struct migration_verify_job *job,
+				    const char *error)
+{
+	/* somebody else may have it by now */
+	job->leased = FALSE;
+	job->broken_off = TRUE;
+	verify_job_refuse(job, error);
+}
+
+void migration_verify_job_resumed(struct migration_verify_job *job,
+				  const char *error)
+{
+	job->resumed = TRUE;
+	if (job->worker != NULL && !job->leased)
+		verify_job_refuse(job, error);
+}
+
+const char *
+migration_verify_job_get_username(const struct migration_verify_job *job)
+{
+	return job->username;
 }
 
 const char *

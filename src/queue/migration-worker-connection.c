@@ -198,11 +198,13 @@ static const char *worker_task_verb(enum migration_worker_task task)
 					       MIGRATION_VERB_VERIFY;
 }
 
-static const char *worker_task_word(enum migration_worker_task task)
+/* The last argument */
+static const char *
+worker_task_word(enum migration_worker_task task, const char *capabilities)
 {
 	switch (task) {
 	case MIGRATION_WORKER_SYNC:
-		return NULL;
+		return capabilities;
 	case MIGRATION_WORKER_VERIFY_SAMPLE:
 		return MIGRATION_WORD_SAMPLE;
 	case MIGRATION_WORKER_VERIFY_ALL:
@@ -230,8 +232,7 @@ migration_worker_connection_start(const char *socket_path,
 				     record->remote_user,
 				     record->mechanism,
 				     record->credential,
-				     capabilities,
-				     worker_task_word(task),
+				     worker_task_word(task, capabilities),
 				     NULL };
 	struct migration_worker_connection *conn;
 	string_t *str = t_str_new(1024);

@@ -38,9 +38,9 @@ enum migration_worker_task {
 	MIGRATION_WORKER_VERIFY_ALL,
 };
 
-/* Connects and sends the job, with the capabilities that the provider's server
-   is known to have. Never calls back from inside. Callbacks for what the task
-   does not report may be NULL. */
+/* Connects and sends the job, for a sync with the capabilities that the
+   provider's server is known to have. Never calls back from inside. Callbacks
+   for what the task does not report may be NULL. */
 struct migration_worker_connection *
 migration_worker_connection_start(const char *socket_path,
 				  enum migration_worker_task task,

@@ -390,11 +390,11 @@ queue_input_verb(struct queue_connection *conn, const char *const *args)
 
 	if (strcmp(args[0], MIGRATION_VERB_SYNC) == 0)
 		return count == 7 ? 0 : -1;
-	if (strcmp(args[0], MIGRATION_VERB_VERIFY) != 0 || count != 8)
+	if (strcmp(args[0], MIGRATION_VERB_VERIFY) != 0 || count != 7)
 		return -1;
 	conn->verify = TRUE;
-	conn->verify_all = strcmp(args[7], MIGRATION_WORD_ALL) == 0;
-	return conn->verify_all || strcmp(args[7], MIGRATION_WORD_SAMPLE) == 0 ?
+	conn->verify_all = strcmp(args[6], MIGRATION_WORD_ALL) == 0;
+	return conn->verify_all || strcmp(args[6], MIGRATION_WORD_SAMPLE) == 0 ?
 		       0 :
 		       -1;
 }
@@ -414,7 +414,7 @@ static int queue_input_args(struct connection *_conn, const char *const *args)
 	conn->remote_user = i_strdup(args[3]);
 	conn->mechanism = i_strdup(args[4]);
 	conn->box = i_strdup(args[5]);
-	conn->capabilities = i_strdup(args[6]);
+	conn->capabilities = i_strdup(conn->verify ? "" : args[6]);
 	/* not from here, where the output is corked */
 	conn->to_run = timeout_add_short(0, queue_run_job, conn);
 	return 1;

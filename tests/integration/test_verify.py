@@ -2,6 +2,7 @@
 and what the user has done here is told from what is wrong."""
 
 import base64
+import contextlib
 import json
 import os
 import subprocess
@@ -393,9 +394,91 @@ def test_with_a_sync(folders):
             wait_until("a sync", lambda: scene.pair.sync() == "")
 
 
-def start(target, command):
+@pytest.mark.parametrize("command", ["pause", "finish", "delete"])
+def test_stopped(folders, command):
+    """Whoever stops the syncs stops this as well, and its lease is not given
+    away once more."""
+    with slow_scene(folders) as (scene, _):
+        target, store = scene.pair.target, scene.pair.target.store
+        if command == "finish":
+            # at once, without a last sync
+            store.write("UPDATE migration_job SET control = 'blocked', "
+                        "reason = 'password'")
+        compare = start(target, "verify", "--all")
+        wait_until("the lease",
+                   lambda: store.job(USER)["lease_owner"] != "")
+        target.doveadm("migration", command, "-u", USER, check=True)
+        assert_stopped(compare, command)
+        if command != "pause":
+            return
+        before = store.job(USER)["last_sync"]
+        target.doveadm("migration", "resume", "-u", USER, check=True)
+        wait_until("the sync",
+                   lambda: store.job(USER)["last_sync"] > before)
+        assert store.job(USER)["attempts"] == 0
+
+
+def test_resumed(folders):
+    """What was compared while the user was paused is not in the way of the
+    sync, which would wait for it in vain."""
+    with slow_scene(folders) as (scene, tap):
+        target, store = scene.pair.target, scene.pair.target.store
+        target.doveadm("migration", "pause", "-u", USER, check=True)
+        before = store.job(USER)["last_sync"]
+        compare = start(target, "verify", "--all")
+        wait_until("the messages",
+                   lambda: tap.commands().count("UID FETCH") >= 2)
+        assert store.job(USER)["lease_owner"] == ""
+        tap.bytes_per_second = None  # of new connections
+        time.sleep(1)
+        target.doveadm("migration", "resume", "-u", USER, check=True)
+        assert_stopped(compare, "resume")
+        wait_until("the sync",
+                   lambda: store.job(USER)["last_sync"] > before, timeout=15)
+        assert store.job(USER)["attempts"] == 0
+
+
+def test_no_room(folders):
+    """The provider's max_connections are for this as well."""
+    with Scene(folders) as scene, \
+            Tap(scene.pair.old.ports["imap"], 10_000) as tap:
+        target, store = scene.pair.target, scene.pair.target.store
+        scene.there.append("INBOX", "x" * 1_000_000)
+        target.providers["oldhost"] = plain_provider(
+            tap.port, "old.example", max_connections=1)
+        scene.restart()
+        sync = start(target, "sync")
+        wait_until("the sync to begin",
+                   lambda: store.job(USER)["lease_owner"] != "")
+        error = run(target, "-u", USER, code=TEMPFAIL)
+        assert "max_connections of oldhost is reached" in error
+        target.doveadm("migration", "pause", "-u", USER, check=True)
+        sync.communicate(timeout=20)
+
+
+@contextlib.contextmanager
+def slow_scene(folders):
+    """All bodies take minutes."""
+    with Scene(folders) as scene, \
+            Tap(scene.pair.old.ports["imap"]) as tap:
+        scene.there.append("INBOX", "x" * 1_000_000)
+        scene.sync()
+        scene.pair.provide(tap.port)
+        scene.restart()
+        tap.bytes_per_second = 10_000
+        yield scene, tap
+
+
+def assert_stopped(compare, command):
+    _, error = compare.communicate(timeout=10)
+    assert compare.returncode == TEMPFAIL
+    assert f"stopped by an administrator ({command})" in error
+
+
+def start(target, command, *args):
     return subprocess.Popen(
-        [DOVEADM, "-c", target.config, "migration", command, "-u", USER],
+        [DOVEADM, "-c", target.config, "migration", command, *args, "-u",
+         USER],
         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
 
 
@@ -411,7 +494,7 @@ def test_sync_elsewhere(folders):
         store.write("UPDATE migration_job SET lease_owner = 'node2', "
                     "lease_until = ?", lease + 1000)
         error = run(target, "-u", USER, code=TEMPFAIL)
-        assert "node2 syncs it" in error
+        assert "node2 syncs or verifies it" in error
         assert store.job(USER)["lease_owner"] == "node2"
         store.write("UPDATE migration_job SET lease_owner = '', "
                     "lease_until = 0")
