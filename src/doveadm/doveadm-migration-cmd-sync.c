@@ -70,6 +70,7 @@ static int sync_queue_line(const char *const *args, void *context)
 {
 	struct sync_context *ctx = context;
 	unsigned int count = str_array_length(args);
+	const char *text;
 
 	if (strcmp(args[0], MIGRATION_VERB_PROGRESS) == 0 && count >= 11)
 		return sync_read_progress(ctx, args + 1);
@@ -81,14 +82,11 @@ static int sync_queue_line(const char *const *args, void *context)
 		ctx->text = i_strdup(args[5]);
 		return 0;
 	}
-	if (strcmp(args[0], MIGRATION_VERB_REFUSED) == 0 && count >= 3) {
-		if (str_to_uint(args[1], &ctx->refused_code) < 0 ||
-		    ctx->refused_code == 0 || ctx->refused_code > 255)
-			return -1;
-		ctx->text = i_strdup(args[2]);
-		return 0;
-	}
-	return -1;
+	if (doveadm_migration_queue_read_refused(args, &ctx->refused_code,
+						 &text) < 0)
+		return -1;
+	ctx->text = i_strdup(text);
+	return 0;
 }
 
 static void sync_print_result(struct sync_context *ctx)

@@ -210,3 +210,16 @@ doveadm_migration_queue_ask_all(struct event *event_parent,
 	return queue_ask(event_parent, next(context), next, answer_secs,
 			 callback, context, error_r);
 }
+
+int doveadm_migration_queue_read_refused(const char *const *args,
+					 unsigned int *exit_code_r,
+					 const char **text_r)
+{
+	if (strcmp(args[0], MIGRATION_VERB_REFUSED) != 0 ||
+	    str_array_length(args) < 3 ||
+	    str_to_uint(args[1], exit_code_r) < 0 || *exit_code_r == 0 ||
+	    *exit_code_r > 255)
+		return -1;
+	*text_r = args[2];
+	return 0;
+}

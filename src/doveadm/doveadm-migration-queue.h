@@ -20,6 +20,11 @@ enum doveadm_migration_queue_result {
 typedef int
 doveadm_migration_queue_callback_t(const char *const *args, void *context);
 
+/* The line "REFUSED <exit code> <text>". Returns -1 if it is not that. */
+int doveadm_migration_queue_read_refused(const char *const *args,
+					 unsigned int *exit_code_r,
+					 const char **text_r);
+
 /* request is one line without its end. answer_secs limits how long the first
    line of the answer may take, 0 = it may take long, because workers are busy.
    The queue must greet within a few seconds in any case. error_r is set with
