@@ -299,7 +299,8 @@ int follow_save_pending(struct follow_mailbox *box);
 /* imapc holds an answer in memory: what is larger is asked for in parts. */
 #define FOLLOW_STASH_PART_BYTES (4 * 1024 * 1024)
 
-bool follow_stash_is_large(const struct follow_remote *mail);
+/* size as the provider says, UOFF_T_MAX = it does not */
+bool follow_stash_is_large(uoff_t size);
 /* The body in an answer to FETCH, and whether it is a part of it. NULL = there
    is none. */
 struct istream *follow_stash_read_body(const struct imapc_untagged_reply *reply,

@@ -460,7 +460,7 @@ static void save_ask(struct save_context *ctx)
 		    (count > 0 && (mail->uid == suspect_uid ||
 				   ctx->mails[first].uid == suspect_uid)))
 			break;
-		if (follow_stash_is_large(mail)) {
+		if (follow_stash_is_large(mail->size)) {
 			if (count == 0) {
 				save_ask_part(ctx);
 				return;
@@ -586,7 +586,7 @@ static int save_one(struct save_context *ctx, struct follow_remote *mail)
 	pool_t pool = ctx->box->pool;
 
 	ctx->refused = NULL;
-	if (follow_stash_is_large(mail)) {
+	if (follow_stash_is_large(mail->size)) {
 		if (save_one_in_parts(ctx, mail) < 0)
 			return -1;
 	} else {

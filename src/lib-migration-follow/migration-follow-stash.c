@@ -16,9 +16,9 @@
 
 #define STASH_BODY "BODY[]"
 
-bool follow_stash_is_large(const struct follow_remote *mail)
+bool follow_stash_is_large(uoff_t size)
 {
-	return mail->size != UOFF_T_MAX && mail->size > FOLLOW_STASH_PART_BYTES;
+	return size != UOFF_T_MAX && size > FOLLOW_STASH_PART_BYTES;
 }
 
 int follow_stash_add(struct follow_mailbox *box, struct follow_remote *mail,

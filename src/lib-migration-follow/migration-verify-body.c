@@ -202,12 +202,6 @@ bodies_answered(const struct imapc_command_reply *reply, void *context)
 		ctx->refused = p_strdup(ctx->box->pool, reply->text_full);
 }
 
-static bool body_is_large(const struct verify_message *message)
-{
-	return message->size != UOFF_T_MAX &&
-	       message->size > FOLLOW_STASH_PART_BYTES;
-}
-
 /* In parts, one after the other. */
 static int
 bodies_fetch_large(struct verify_bodies *ctx, struct verify_message *message)
@@ -254,7 +248,7 @@ static bool bodies_ask(struct verify_bodies *ctx, unsigned int *idx)
 	for (; *idx < count; (*idx)++) {
 		const struct verify_message *message = &messages[*idx];
 
-		if (!message->wanted || body_is_large(message))
+		if (!message->wanted || follow_stash_is_large(message->size))
 			continue;
 		if (asked == BODY_BATCH_MESSAGES || bytes >= BODY_BATCH_BYTES)
 			break;
@@ -289,7 +283,8 @@ static int bodies_fetch(struct verify_bodies *ctx)
 	if (ret == 0)
 		ret = migration_remote_wait(remote, 0);
 	array_foreach_modifiable(&ctx->box->messages, message) {
-		if (ret == 0 && message->wanted && body_is_large(message))
+		if (ret == 0 && message->wanted &&
+		    follow_stash_is_large(message->size))
 			ret = bodies_fetch_large(ctx, message);
 	}
 	migration_remote_set_untagged(remote, NULL, NULL);
