@@ -21,6 +21,7 @@ struct ask_part {
 	unsigned int count;
 	/* the provider's words if it has refused */
 	const char *refused;
+	bool answered;
 };
 
 struct ask_context {
@@ -33,8 +34,6 @@ struct ask_context {
 	/* the last refusal; for_now: it is not about the messages */
 	const char *refused;
 	bool for_now;
-	/* parts that were answered: answers come in order */
-	unsigned int answered;
 };
 
 static void ask_add(struct ask_context *ctx, const uint32_t *uids,
@@ -59,10 +58,10 @@ static void ask_answered(const struct imapc_command_reply *reply, void *context)
 
 	switch (reply->state) {
 	case IMAPC_COMMAND_STATE_OK:
-		ctx->answered++;
+		part->answered = TRUE;
 		break;
 	case IMAPC_COMMAND_STATE_NO:
-		ctx->answered++;
+		part->answered = TRUE;
 		part->refused = p_strdup(ctx->box->pool, reply->text_full);
 		ctx->refused = part->refused;
 		ctx->refusals++;
@@ -84,7 +83,6 @@ static int ask_parts(struct ask_context *ctx)
 	unsigned int i;
 	int ret = 0;
 
-	ctx->answered = 0;
 	array_foreach_elem(&ctx->parts, part) {
 		str_truncate(set, 0);
 		for (i = 0; i < part->count; i++) {
@@ -169,13 +167,16 @@ static int ask_all(struct ask_context *ctx)
 static void ask_lost(struct ask_context *ctx)
 {
 	const struct migration_follow_settings *set = ctx->box->follow->set;
-	const struct ask_part *part;
+	struct ask_part *part;
 
-	if (ctx->answered >= array_count(&ctx->parts) ||
-	    set->callbacks->is_stopped(set->context))
+	if (set->callbacks->is_stopped(set->context))
 		return;
-	part = array_idx_elem(&ctx->parts, ctx->answered);
-	migration_mark_set_pending(ctx->box->mark, part->uids[0], TRUE);
+	array_foreach_elem(&ctx->parts, part) {
+		if (part->answered)
+			continue;
+		migration_mark_set_pending(ctx->box->mark, part->uids[0], TRUE);
+		break;
+	}
 }
 
 int follow_ask(struct follow_mailbox *box, const ARRAY_TYPE(uint32_t) *uids,

@@ -92,11 +92,12 @@ struct follow_remote {
 		/* was asked for and did not come */
 		FOLLOW_REMOTE_MISSING,
 	} state;
-	/* what has come of it: a temporary file, how much is in it, and whether
-	   the last part is */
+	/* what has come of it: a temporary file, which bytes of it are there,
+	   counted from 1, and where a part has ended before it was full, which
+	   is the last one; 0 = none has */
 	int stash_fd;
-	uoff_t stash_bytes;
-	bool stash_ended;
+	ARRAY_TYPE(seq_range) stash_ranges;
+	uoff_t stash_end;
 };
 /* A message at the provider of which it says nothing but that it is there. */
 struct follow_untold {
@@ -306,18 +307,20 @@ bool follow_stash_is_large(uoff_t size);
 struct istream *follow_stash_read_body(const struct imapc_untagged_reply *reply,
 				       const struct imap_arg *list,
 				       bool *part_r, uoff_t *offset_r);
-/* Appends to the message's temporary file. Returns 0, or -1 after it was
-   logged. */
+/* Keeps the whole of it. Returns 0, or -1 after it was logged. */
 int follow_stash_add(struct follow_mailbox *box, struct follow_remote *mail,
 		     struct istream *input);
-/* The same with a part, if it is the next one. */
+/* The same with a part of it. */
 void follow_stash_add_part(struct follow_mailbox *box,
 			   struct follow_remote *mail, struct istream *input,
 			   uoff_t offset);
+/* How much there is of it without a gap; 0 if there is one. */
+uoff_t follow_stash_bytes(const struct follow_remote *mail);
 /* All parts have come. */
 bool follow_stash_is_whole(const struct follow_remote *mail);
 /* What is in the file, which belongs to the stream from now on. */
 struct istream *follow_stash_open(struct follow_remote *mail);
+void follow_stash_drop(struct follow_remote *mail);
 
 /* --- migration-follow-pop3.c --- */
 

@@ -37,8 +37,8 @@ struct save_context {
 	unsigned int count;
 	/* all in front of it are decided, and asked for */
 	unsigned int decided, asked;
-	/* of the next one to be asked for, if it comes in parts */
-	uoff_t part_asked;
+	/* the next one to be asked for, if that has begun in parts */
+	struct save_large *large;
 
 	/* were delivered with another size than the provider says */
 	unsigned int odd_sizes;
@@ -52,9 +52,16 @@ struct save_context {
 struct save_batch {
 	struct save_context *ctx;
 	unsigned int first, end;
-	/* of the first only a part, up to there; more parts are asked for */
-	uoff_t part_end;
-	bool more;
+};
+
+/* A message that is asked for in parts, whose answers may come in any order
+   (RFC 9051, 5.5): Dovecot itself turns them round when its client reads
+   slowly. */
+struct save_large {
+	struct save_batch batch;
+	/* up to there */
+	uoff_t asked;
+	unsigned int unanswered;
 };
 
 static void save_begin(struct save_context *ctx)
@@ -398,48 +405,58 @@ save_send_part(struct save_context *ctx, migration_remote_callback_t *callback,
 }
 
 static void
+save_part_answered(const struct imapc_command_reply *reply, void *context);
+
+static void save_ask_large(struct save_large *large)
+{
+	struct save_context *ctx = large->batch.ctx;
+	const uoff_t offset = large->asked;
+
+	large->asked += FOLLOW_STASH_PART_BYTES;
+	large->unanswered++;
+	save_send_part(ctx, save_part_answered, large,
+		       &ctx->mails[large->batch.first], offset);
+}
+
+static void
 save_part_answered(const struct imapc_command_reply *reply, void *context)
 {
-	struct save_batch *batch = context;
-	struct save_context *ctx = batch->ctx;
-	struct follow_remote *mail = &ctx->mails[batch->first];
+	struct save_large *large = context;
+	struct save_context *ctx = large->batch.ctx;
+	struct follow_remote *mail = &ctx->mails[large->batch.first];
 
-	if (batch->more)
+	if (--large->unanswered > 0 || large->asked <= mail->size)
 		return;
 	if (mail->state == FOLLOW_REMOTE_WAITING) {
 		if (follow_stash_is_whole(mail)) {
-			save_tell_received(ctx, mail->stash_bytes);
+			save_tell_received(ctx, follow_stash_bytes(mail));
 			mail->state = FOLLOW_REMOTE_STASHED;
-		} else if (mail->stash_fd != -1 &&
-			   mail->stash_bytes == batch->part_end) {
+		} else if (follow_stash_bytes(mail) == large->asked) {
 			/* larger than the provider has said */
-			batch->part_end += FOLLOW_STASH_PART_BYTES;
-			save_send_part(ctx, save_part_answered, batch, mail,
-				       mail->stash_bytes);
+			save_ask_large(large);
 			return;
 		}
 	}
-	save_batch_answered(reply, batch);
+	save_batch_answered(reply, &large->batch);
 }
 
 static void save_ask_part(struct save_context *ctx)
 {
 	const struct follow_remote *mail = &ctx->mails[ctx->asked];
-	const uoff_t offset = ctx->part_asked;
-	struct save_batch *batch;
+	struct save_large *large = ctx->large;
 
-	ctx->part_asked += FOLLOW_STASH_PART_BYTES;
-	batch = p_new(ctx->box->pool, struct save_batch, 1);
-	batch->ctx = ctx;
-	batch->first = ctx->asked;
-	batch->end = ctx->asked + 1;
-	batch->part_end = ctx->part_asked;
-	batch->more = ctx->part_asked <= mail->size;
-	if (!batch->more) {
-		ctx->part_asked = 0;
+	if (large == NULL) {
+		large = p_new(ctx->box->pool, struct save_large, 1);
+		large->batch.ctx = ctx;
+		large->batch.first = ctx->asked;
+		large->batch.end = ctx->asked + 1;
+		ctx->large = large;
+	}
+	save_ask_large(large);
+	if (large->asked > mail->size) {
+		ctx->large = NULL;
 		ctx->asked++;
 	}
-	save_send_part(ctx, save_part_answered, batch, mail, offset);
 }
 
 /* One that has cost us the connection before is asked for alone. */
@@ -454,8 +471,12 @@ static void save_ask(struct save_context *ctx)
 
 	for (; ctx->asked < ctx->count; ctx->asked++) {
 		mail = &ctx->mails[ctx->asked];
-		if (mail->local != NULL || mail->state != FOLLOW_REMOTE_WAITING)
+		if (mail->local != NULL ||
+		    mail->state != FOLLOW_REMOTE_WAITING) {
+			/* came as a whole when a part was asked for */
+			ctx->large = NULL;
 			continue;
+		}
 		if (count == SAVE_BATCH_MESSAGES || bytes >= SAVE_BATCH_BYTES ||
 		    (count > 0 && (mail->uid == suspect_uid ||
 				   ctx->mails[first].uid == suspect_uid)))
@@ -491,8 +512,7 @@ static void save_lost(struct save_context *ctx)
 	struct migration_mark_header *hdr = ctx->box->hdr;
 	uint32_t uid;
 
-	if (ctx->failed ||
-	    (ctx->decided >= ctx->asked && ctx->part_asked == 0) ||
+	if (ctx->failed || (ctx->decided >= ctx->asked && ctx->large == NULL) ||
 	    set->callbacks->is_stopped(set->context))
 		return;
 	uid = ctx->mails[ctx->decided].uid;
@@ -539,10 +559,12 @@ static int save_all(struct save_context *ctx)
 	}
 	if (ret == 0)
 		ret = migration_remote_wait(ctx->remote, 0);
-	if (ret == 0)
-		save_check_suspect(ctx);
-	else
+	if (ret < 0) {
 		save_lost(ctx);
+	} else {
+		i_assert(ctx->decided == ctx->count || ctx->failed);
+		save_check_suspect(ctx);
+	}
 	return ret;
 }
 
@@ -562,19 +584,17 @@ save_one_in_parts(struct save_context *ctx, struct follow_remote *mail)
 {
 	uoff_t offset = 0;
 
-	i_close_fd(&mail->stash_fd);
-	mail->stash_ended = FALSE;
+	follow_stash_drop(mail);
 	for (;;) {
 		save_send_part(ctx, save_one_answered, ctx, mail, offset);
 		if (migration_remote_wait(ctx->remote, 0) < 0)
 			return -1;
-		if (mail->stash_fd == -1 || mail->stash_ended ||
-		    mail->stash_bytes == offset)
+		if (mail->stash_end > 0 || follow_stash_bytes(mail) <= offset)
 			break;
-		offset = mail->stash_bytes;
+		offset = follow_stash_bytes(mail);
 	}
 	if (follow_stash_is_whole(mail)) {
-		save_tell_received(ctx, mail->stash_bytes);
+		save_tell_received(ctx, follow_stash_bytes(mail));
 		save_stashed(ctx, mail);
 	}
 	return 0;
@@ -652,7 +672,7 @@ static int save_finish(struct save_context *ctx, int ret)
 		ret = -1;
 	migration_remote_set_untagged(ctx->remote, NULL, NULL);
 	for (i = 0; i < ctx->count; i++)
-		i_close_fd(&ctx->mails[i].stash_fd);
+		follow_stash_drop(&ctx->mails[i]);
 	if (ctx->failed && ctx->trans != NULL)
 		mailbox_transaction_rollback(&ctx->trans);
 	if (ctx->failed && ctx->flags_trans != NULL)

@@ -218,13 +218,13 @@ bodies_fetch_large(struct verify_bodies *ctx, struct verify_message *message)
 
 	ctx->stash = &stash;
 	do {
-		before = stash.stash_bytes;
+		before = follow_stash_bytes(&stash);
 		migration_remote_send(remote, bodies_answered, ctx,
 				      "UID FETCH %u (BODY.PEEK[]<%1s.%u>)",
 				      message->uid, dec2str(before),
 				      FOLLOW_STASH_PART_BYTES);
 		ret = migration_remote_wait(remote, 0);
-	} while (ret == 0 && stash.stash_bytes > before &&
+	} while (ret == 0 && follow_stash_bytes(&stash) > before &&
 		 !follow_stash_is_whole(&stash));
 	ctx->stash = NULL;
 	if (ret == 0 && !message->compared && follow_stash_is_whole(&stash)) {
@@ -232,7 +232,7 @@ bodies_fetch_large(struct verify_bodies *ctx, struct verify_message *message)
 		body_is_here(ctx->box, message, input);
 		i_stream_unref(&input);
 	}
-	i_close_fd(&stash.stash_fd);
+	follow_stash_drop(&stash);
 	return ret;
 }
 

@@ -360,6 +360,46 @@ def test_large_messages(moved, mail_format):
                   for mail in mails.values()}
 
 
+class TurnsRound(MailSession):
+    """Answers the commands that have come meanwhile, the last one first, as
+    Dovecot does when its client reads slowly."""
+
+    def do_uid(self, tag, arguments):
+        waiting = [(tag, arguments)]
+        if b"PEEK[]" in arguments[-1].upper():
+            waiting += iter(self._next_fetch, None)
+        for each in reversed(waiting):
+            super().do_uid(*each)
+
+    def _next_fetch(self):
+        self.sock.settimeout(0.1)
+        try:
+            # all of them are short
+            tag, name, arguments = self.read_command()
+        except TimeoutError:
+            # the file would not be read from any more
+            self.open_file()
+            return None
+        finally:
+            self.sock.settimeout(None)
+        assert name == "UID"
+        return tag, arguments
+
+
+@pytest.mark.parametrize("mail_format", FORMATS)
+def test_answers_in_another_order(moved, mail_format):
+    mails = {uid: Message(message(f"word{uid}").body + b"x" * 10**6)
+             for uid in range(3, 20)}
+    mails |= {uid: large_mail("large", 4 * PART + uid, 0) for uid in (1, 2)}
+    script = serving({b"INBOX": Folder(mails)}, TurnsRound)
+    account = moved(script, mail_format=mail_format).wait()
+    assert account.notes() == []
+    assert {uid: mail.sha256 for uid, mail in
+            account.snapshot()["INBOX"].mails.items()} == {
+                uid: hashlib.sha256(mail.body).hexdigest()
+                for uid, mail in mails.items()}
+
+
 class Picky(MailSession):
     """Refuses folders by their names: what is said stands in answers."""
     answers = {}
