@@ -1,3 +1,50 @@
+# MIGRATION_CHECK_DOVECOT: which of its interfaces this Dovecot has. What they
+# are for is in migration-config.h.in, what is made of them in src/compat.
+AC_DEFUN([MIGRATION_CHECK_DOVECOT], [
+  migration_saved_CPPFLAGS=$CPPFLAGS
+  # config.h is Dovecot's own
+  CPPFLAGS="$CPPFLAGS -DHAVE_CONFIG_H $LIBDOVECOT_INCLUDE"
+  AC_CHECK_HEADER([lib.h], [], [AC_MSG_ERROR([Dovecot's headers are missing])],
+    [AC_INCLUDES_DEFAULT])
+  MIGRATION_CHECK_DECL([str_begins_with], [])
+  MIGRATION_CHECK_DECL([EVENT_FILTER_MERGE_OP_OR], [#include "event-filter.h"])
+  MIGRATION_CHECK_DECL([settings_get], [#include "settings.h"])
+  MIGRATION_CHECK_DECL([master_service_get_service_settings],
+    [#include "master-service.h"
+     #include "master-service-settings.h"])
+  MIGRATION_CHECK_DECL([sql_init_auto], [#include "sql-api.h"])
+  MIGRATION_CHECK_DECL([mail_index_get_last_error], [#include "mail-index.h"])
+  MIGRATION_CHECK_DECL([ssl_client_settings_get], [#include "iostream-ssl.h"])
+  MIGRATION_CHECK_DECL([IMAPC_PARAMETER_CLIENT_DISABLED],
+    [#include "imapc-client.h"])
+  MIGRATION_CHECK_DECL([ipc_client_init], [#include "ipc-client.h"])
+  AC_CHECK_MEMBERS([struct mail_namespace_settings.parsed_mailboxes,
+		    struct mail_storage_service_input.module,
+		    struct auth_passdb_settings.use_worker], [], [],
+    [[#include "lib.h"
+      #include "array.h"
+      #include "mail-storage-settings.h"
+      #include "mail-storage-service.h"
+      #include "auth-settings.h"]])
+  CPPFLAGS=$migration_saved_CPPFLAGS
+])
+
+# MIGRATION_CHECK_DECL(NAME, INCLUDES): defines HAVE_NAME.
+AC_DEFUN([MIGRATION_CHECK_DECL], [
+  AC_CHECK_DECL([$1],
+    [AC_DEFINE(AS_TR_CPP([HAVE_$1]), [1], [see migration-config.h.in])], [],
+    [[#include "lib.h"]
+     $2])
+])
+
+# MIGRATION_RUN_TEST: unit tests run under valgrind if there is one. (2.3's own
+# wrapper is made by configure, 2.4's is a file of its sources: ours is for both.)
+AC_DEFUN([MIGRATION_RUN_TEST], [
+  AS_IF([test "x$RUN_TEST" != x], [
+    RUN_TEST='$(LIBTOOL) execute $(SHELL) $(top_builddir)/build-aux/run-test.sh'
+  ])
+])
+
 # MIGRATION_ASAN: --enable-asan builds everything with AddressSanitizer.
 # (--enable-ubsan comes with Dovecot's own DC_DOVECOT.)
 AC_DEFUN([MIGRATION_ASAN], [

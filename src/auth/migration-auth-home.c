@@ -6,6 +6,7 @@
 #include "auth.h"
 #include "auth-request.h"
 #include "migration-auth-home.h"
+#include "migration-auth-compat.h"
 
 #define HOME_EVENT_NAME "auth_passdb_request_finished"
 /* Set in the request's event. */
@@ -28,14 +29,18 @@ static void home_userdb_lookup(struct auth_request *lookup,
    the passdb has the user. */
 static const char *home_event_says(struct event *event)
 {
-	const char *passdb = event_find_field_recursive_str(event, "passdb");
 	const char *result = event_find_field_recursive_str(event, "result");
+	const char *driver;
 
 	if (result == NULL || strcmp(result, "user_unknown") == 0 ||
 	    strcmp(result, "internal_failure") == 0)
 		return NULL;
+	/* 2.4's "passdb" is the name of the block */
+	driver = event_find_field_recursive_str(event, "passdb_driver");
+	if (driver == NULL)
+		driver = event_find_field_recursive_str(event, "passdb");
 	if (strcmp(result, "password_mismatch") == 0 &&
-	    null_strcmp(passdb, "pam") == 0)
+	    null_strcmp(driver, "pam") == 0)
 		return HOME_PTR_PAM;
 	return HOME_PTR_KNOWN;
 }
@@ -72,7 +77,8 @@ void migration_auth_home_watch(void)
 	    0)
 		i_unreached();
 	if (filter != NULL)
-		event_filter_merge(home_filter, filter);
+		event_filter_merge(home_filter, filter,
+				   EVENT_FILTER_MERGE_OP_OR);
 	event_set_global_debug_send_filter(home_filter);
 }
 
@@ -124,21 +130,6 @@ migration_auth_home_passdbs(struct auth_request *request, const char *username)
 	return MIGRATION_HOME_UNKNOWN_USER;
 }
 
-static bool userdb_allows_everybody(const struct auth_userdb *userdb)
-{
-	const char *const *args;
-
-	if (strcmp(userdb->userdb->iface->name, "static") != 0)
-		return FALSE;
-	args = t_strsplit_spaces(userdb->set->args, " ");
-	for (; *args != NULL; args++) {
-		if (strcmp(*args, "allow_all_users") == 0 ||
-		    strcasecmp(*args, "allow_all_users=yes") == 0)
-			return TRUE;
-	}
-	return FALSE;
-}
-
 static struct auth_request *
 home_lookup_create(struct auth_request *request, const char *username,
 		   struct auth_userdb *userdb)
@@ -147,7 +138,7 @@ home_lookup_create(struct auth_request *request, const char *username,
 
 	lookup = auth_request_new_dummy(request->event);
 	(void)auth_request_import_info(lookup, "service",
-				       request->fields.service);
+				       migration_auth_get_protocol(request));
 	auth_request_init(lookup);
 	auth_request_set_username_forced(lookup, username);
 	lookup->userdb = userdb;
@@ -167,7 +158,7 @@ home_userdb_callback(enum userdb_result result, struct auth_request *lookup)
 	switch (result) {
 	case USERDB_RESULT_OK:
 		home = MIGRATION_HOME_USERDB;
-		if (!userdb_allows_everybody(userdb))
+		if (!migration_auth_userdb_allows_everybody(userdb))
 			break;
 		home = MIGRATION_HOME_UNKNOWN_USER;
 		if (userdb->next == NULL)

@@ -6,6 +6,7 @@
 #include "str.h"
 #include "auth-request.h"
 #include "migration-config.h"
+#include "migration-auth-compat.h"
 #include "migration-auth-proxy.h"
 
 #include <ctype.h>
@@ -34,7 +35,7 @@ void migration_proxy_set_fields(struct auth_request *request,
 	const struct migration_provider_settings *set = proxy->provider;
 
 	proxy_set(request, "proxy", "y");
-	if (strcmp(request->fields.service, "pop3") == 0) {
+	if (strcmp(migration_auth_get_protocol(request), "pop3") == 0) {
 		proxy_set_server(request, set->pop3_host, set->pop3_port,
 				 set->pop3_ssl, set->ssl_verify);
 	} else {
@@ -74,20 +75,21 @@ static void pem_append(string_t *str, const char *text)
 
 /* Are all certificates of the file in ssl_ca, too? */
 static bool
-proxy_check_ca_file(const char *path, const char *ssl_ca, const char **error_r)
+proxy_check_ca_file(const char *path, const struct migration_auth_trust *trust,
+		    const char **error_r)
 {
 	struct istream *input = i_stream_create_file(path, IO_BLOCK_SIZE);
-	string_t *trusted = str_new(default_pool, strlen(ssl_ca));
+	string_t *trusted = str_new(default_pool, strlen(trust->ca));
 	string_t *cert = str_new(default_pool, 4096);
 	bool inside = FALSE, missing = FALSE;
 	const char *line;
 
-	pem_append(trusted, ssl_ca);
+	pem_append(trusted, trust->ca);
 	while ((line = i_stream_read_next_line(input)) != NULL) {
-		if (str_begins(line, "-----BEGIN CERTIFICATE-----")) {
+		if (str_begins_with(line, "-----BEGIN CERTIFICATE-----")) {
 			inside = TRUE;
 			str_truncate(cert, 0);
-		} else if (str_begins(line, "-----END CERTIFICATE-----")) {
+		} else if (str_begins_with(line, "-----END CERTIFICATE-----")) {
 			inside = FALSE;
 			if (strstr(str_c(trusted), str_c(cert)) == NULL)
 				missing = TRUE;
@@ -97,16 +99,17 @@ proxy_check_ca_file(const char *path, const char *ssl_ca, const char **error_r)
 	}
 	*error_r = NULL;
 	if (input->stream_errno != 0) {
-		*error_r = t_strdup_printf("ssl_ca } cannot be compared with "
+		*error_r = t_strdup_printf("%s } cannot be compared with "
 					   "ssl_ca_file: read(%s) failed: %s",
-					   path, i_stream_get_error(input));
+					   trust->name, path,
+					   i_stream_get_error(input));
 	} else if (missing) {
 		*error_r = t_strdup_printf(
-			"ssl_ca } does not have the "
+			"%s } does not have the "
 			"certificates of ssl_ca_file, which login processes "
-			"verify the provider with: set ssl_ca = <FILE with "
+			"verify the provider with: set %s = %sFILE with "
 			"those of %s and whatever else it is to have",
-			path);
+			trust->name, trust->name, trust->file_prefix, path);
 	}
 	str_free(&cert);
 	str_free(&trusted);
@@ -115,8 +118,9 @@ proxy_check_ca_file(const char *path, const char *ssl_ca, const char **error_r)
 }
 
 bool migration_proxy_check(const struct migration_settings *set,
-			   const char *service, const char *ssl_ca,
-			   bool ssl_require_crl, const char **error_r)
+			   const char *service,
+			   const struct migration_auth_trust *trust,
+			   const char **error_r)
 {
 	struct migration_provider_settings *provider;
 	const char *error;
@@ -128,16 +132,17 @@ bool migration_proxy_check(const struct migration_settings *set,
 			   "proxy") != 0 ||
 		    !proxy_is_verified(provider, service))
 			continue;
-		if (*ssl_ca == '\0') {
-			error = "ssl_ca } is empty, which login processes "
-				"verify providers with: "
-				"set ssl_ca = <" MIGRATION_CA_FILE;
-		} else if (ssl_require_crl &&
-			   strstr(ssl_ca, "BEGIN X509 CRL") == NULL) {
+		if (*trust->ca == '\0') {
+			error = t_strdup_printf(
+				"%s } is empty, which login processes verify "
+				"providers with: set %s = %s" MIGRATION_CA_FILE,
+				trust->name, trust->name, trust->file_prefix);
+		} else if (trust->require_crl &&
+			   strstr(trust->ca, "BEGIN X509 CRL") == NULL) {
 			error = "ssl_ca } has no revocation lists: set "
 				"ssl_require_crl = no";
 		} else if (*provider->ssl_ca_file != '\0' &&
-			   !proxy_check_ca_file(provider->ssl_ca_file, ssl_ca,
+			   !proxy_check_ca_file(provider->ssl_ca_file, trust,
 						&error)) {
 			/* the error is set */
 		} else {

@@ -7,6 +7,7 @@
 #include "migration-settings.h"
 
 struct auth_request;
+struct migration_auth_trust;
 
 struct migration_proxy {
 	const struct migration_provider_settings *provider;
@@ -25,9 +26,10 @@ void migration_proxy_set_fields(struct auth_request *request,
 
 /* TRUE if the service's sessions ("imap" or "pop3") of all providers that have
    "proxy" can be passed through: login processes are chrooted and verify
-   certificates only with ssl_ca. */
+   certificates only with what comes with the settings. */
 bool migration_proxy_check(const struct migration_settings *set,
-			   const char *service, const char *ssl_ca,
-			   bool ssl_require_crl, const char **error_r);
+			   const char *service,
+			   const struct migration_auth_trust *trust,
+			   const char **error_r);
 
 #endif

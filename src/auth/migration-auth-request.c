@@ -16,6 +16,7 @@
 #include "migration-seal.h"
 #include "migration-secret.h"
 #include "migration-auth-address.h"
+#include "migration-auth-compat.h"
 #include "migration-auth-home.h"
 #include "migration-auth-limits.h"
 #include "migration-auth-proxy.h"
@@ -101,6 +102,9 @@ login_answer(struct migration_auth_request *req, enum passdb_result result)
 	if (request == NULL)
 		return;
 	req->request = NULL;
+	if (result == PASSDB_RESULT_OK &&
+	    migration_auth_set_fields(request) < 0)
+		result = PASSDB_RESULT_INTERNAL_FAILURE;
 	req->callback(result, request);
 	auth_request_unref(&request);
 }
@@ -141,7 +145,7 @@ static void login_wait(struct migration_auth_request *req)
 	e_info(authdb_event(request),
 	       "The mailbox is being moved, the user waits for it");
 	auth_request_set_field(request, "nodelay", "", NULL);
-	if (strcmp(request->fields.service, "imap") == 0) {
+	if (strcmp(migration_auth_get_protocol(request), "imap") == 0) {
 		auth_request_set_field(request, "reason",
 				       "[UNAVAILABLE] " WAIT_REASON, NULL);
 		login_finish(req, PASSDB_RESULT_USER_DISABLED);
@@ -200,7 +204,8 @@ static void login_proxy_to(const char *ip, const char *error, void *context)
 static void login_proxy(struct migration_auth_request *req)
 {
 	const struct migration_provider_settings *provider = req->user.provider;
-	bool pop3 = strcmp(req->request->fields.service, "pop3") == 0;
+	bool pop3 = strcmp(migration_auth_get_protocol(req->request), "pop3") ==
+		    0;
 	struct migration_address_lookup *lookup;
 
 	/* what has been called back has no request any more */
@@ -235,7 +240,7 @@ static void login_success(struct migration_auth_request *req)
 		return;
 	}
 	login_flush_cache(req);
-	req->login.service = req->request->fields.service;
+	req->login.service = migration_auth_get_protocol(req->request);
 	req->login.pop3 = *req->user.provider->pop3_host != '\0';
 	switch (migration_login_action(&req->login)) {
 	case MIGRATION_LOGIN_LOCAL:

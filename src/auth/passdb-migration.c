@@ -1,160 +1,167 @@
 /* Copyright (c) 2026 dovecot-migration authors, see the included COPYING file */
 
 /* The adapter between Dovecot's auth and migration-auth-request.c: reads the
-   settings while the process is still root, no decisions. */
+   settings while the process is still root, no decisions.
+
+   There is one for all passdb blocks with this driver: protocols with settings
+   of their own have passdbs of their own in 2.4. */
 
 #include "auth-common.h"
 #include "array.h"
 #include "settings-parser.h"
 #include "master-service.h"
 #include "master-service-settings.h"
-#include "master-service-ssl-settings.h"
 #include "passdb.h"
+#include "migration-compat-settings.h"
 #include "migration-settings.h"
+#include "migration-auth-compat.h"
 #include "migration-auth-home.h"
 #include "migration-auth-proxy.h"
 #include "migration-auth-request.h"
 
-struct migration_passdb_module {
-	struct passdb_module module;
-
+struct migration_passdb {
+	pool_t pool;
 	const struct migration_settings *set;
 	struct migration_auth *auth;
+	/* modules that are in use */
+	unsigned int users;
 };
 
 extern const char *authdb_migration_version;
 void authdb_migration_init(void);
 void authdb_migration_deinit(void);
 
-/* The callback has no context; there is one passdb migration. */
-static struct migration_passdb_module *idle_module = NULL;
+static struct migration_passdb *migration_passdb = NULL;
 
 const char *authdb_migration_version = DOVECOT_ABI_VERSION;
 
-/* service: whose "protocol { }" blocks count */
-static void *
-migration_passdb_read(pool_t pool, const struct setting_parser_info *root,
-		      const char *service)
+/* The settings are those of the protocol's login processes, not ours. */
+static int
+migration_passdb_can_proxy_protocol(const struct migration_settings *set,
+				    const char *protocol, bool *can_proxy_r,
+				    const char **error_r)
 {
-	const struct setting_parser_info *const set_roots[] = { root, NULL };
-	struct master_service_settings_input input;
-	struct master_service_settings_output output;
-	struct setting_parser_context *parser;
-	const char *error;
-	void *set;
-
-	i_zero(&input);
-	input.roots = set_roots;
-	input.module = "migration";
-	input.service = service;
-	/* or auth could be executed again */
-	input.never_exec = TRUE;
-	if (master_service_settings_read(master_service, &input, &output,
-					 &error) < 0)
-		i_fatal("passdb migration: Error reading configuration: %s",
-			error);
-	/* the next reader clears the master service's pool */
-	parser = settings_parser_dup(master_service_get_settings_parser(
-					     master_service),
-				     pool);
-	set = master_service_settings_parser_get_others(master_service,
-							parser)[0];
-	settings_parser_deinit(&parser);
-	return set;
-}
-
-/* The settings are those of the service's login processes, not ours. */
-static bool
-migration_passdb_can_proxy_service(const struct migration_settings *set,
-				   const char *service)
-{
-	const struct master_service_ssl_settings *ssl_set;
+	struct migration_auth_trust trust;
 	pool_t pool = pool_alloconly_create("migration ssl settings", 4096);
 	const char *error;
-	bool ret;
 
-	ssl_set = migration_passdb_read(pool,
-					&master_service_ssl_setting_parser_info,
-					service);
-	ret = migration_proxy_check(set, service, ssl_set->ssl_ca,
-				    ssl_set->ssl_require_crl, &error);
-	if (!ret && !worker) {
+	if (migration_auth_get_trust(protocol, pool, &trust, error_r) < 0) {
+		*error_r = t_strdup(*error_r);
+		pool_unref(&pool);
+		return -1;
+	}
+	*can_proxy_r = migration_proxy_check(set, protocol, &trust, &error);
+	if (!*can_proxy_r && !worker) {
 		i_error("passdb migration: %s - users wait for their mailbox "
 			"until then, as with migration_login = wait",
 			error);
 	}
 	pool_unref(&pool);
-	return ret;
+	return 0;
 }
 
-static bool migration_passdb_can_proxy(const struct migration_settings *set)
+static int migration_passdb_init_auth(struct migration_passdb *passdb,
+				      const char **error_r)
 {
-	bool imap = migration_passdb_can_proxy_service(set, "imap");
+	const void *set;
+	bool imap, pop3;
 
-	return migration_passdb_can_proxy_service(set, "pop3") && imap;
+	if (migration_compat_settings_get(NULL, &migration_setting_parser_info,
+					  "auth", passdb->pool, &set,
+					  error_r) < 0)
+		return -1;
+	passdb->set = set;
+	/* reads settings, so before the master service's are looked at */
+	if (migration_passdb_can_proxy_protocol(passdb->set, "imap", &imap,
+						error_r) < 0 ||
+	    migration_passdb_can_proxy_protocol(passdb->set, "pop3", &pop3,
+						error_r) < 0)
+		return -1;
+	return migration_auth_init(
+		passdb->set,
+		master_service_get_service_settings(master_service)->base_dir,
+		imap && pop3, &passdb->auth, error_r);
 }
 
+static int migration_passdb_read(struct passdb_module **module_r,
+				 pool_t module_pool, const char **error_r)
+{
+	struct migration_passdb *passdb;
+	pool_t pool;
+
+	if (migration_passdb == NULL) {
+		pool = pool_alloconly_create("migration passdb", 4096);
+		passdb = p_new(pool, struct migration_passdb, 1);
+		passdb->pool = pool;
+		if (migration_passdb_init_auth(passdb, error_r) < 0) {
+			*error_r = t_strdup(*error_r);
+			pool_unref(&pool);
+			return -1;
+		}
+		migration_passdb = passdb;
+	}
+	*module_r = p_new(module_pool, struct passdb_module, 1);
+	return 0;
+}
+
+#ifdef HAVE_STRUCT_AUTH_PASSDB_SETTINGS_USE_WORKER
+static int
+migration_passdb_preinit(pool_t pool, struct event *event ATTR_UNUSED,
+			 struct passdb_module **module_r, const char **error_r)
+{
+	return migration_passdb_read(module_r, pool, error_r);
+}
+#else
 static struct passdb_module *
 migration_passdb_preinit(pool_t pool, const char *args)
 {
-	struct migration_passdb_module *module;
+	struct passdb_module *module;
 	const char *error;
-	bool can_proxy;
 
 	if (*args != '\0') {
 		i_fatal("passdb migration: args is not used: the settings are "
 			"migration_* and migration_provider NAME { }");
 	}
-	module = p_new(pool, struct migration_passdb_module, 1);
-	module->set = migration_passdb_read(pool,
-					    &migration_setting_parser_info,
-					    "auth");
-	/* reads settings, so before the master service's are looked at */
-	can_proxy = migration_passdb_can_proxy(module->set);
-	if (migration_auth_init(
-		    module->set,
-		    master_service_settings_get(master_service)->base_dir,
-		    can_proxy, &module->auth, &error) < 0)
+	if (migration_passdb_read(&module, pool, &error) < 0)
 		i_fatal("passdb migration: %s", error);
-	return &module->module;
+	return module;
 }
+#endif
 
 /* Master ends an auth process that nobody is connected to for a while. */
 static bool migration_passdb_idle_die(void)
 {
-	return idle_module == NULL || migration_auth_can_die(idle_module->auth);
+	return migration_passdb == NULL ||
+	       migration_auth_can_die(migration_passdb->auth);
 }
 
-static void migration_passdb_init(struct passdb_module *_module)
+static void migration_passdb_init(struct passdb_module *module ATTR_UNUSED)
 {
-	idle_module =
-		container_of(_module, struct migration_passdb_module, module);
+	if (migration_passdb->users++ > 0)
+		return;
 	master_service_set_idle_die_callback(master_service,
 					     migration_passdb_idle_die);
 	migration_auth_home_init();
 }
 
-static void migration_passdb_deinit(struct passdb_module *_module)
+static void migration_passdb_deinit(struct passdb_module *module ATTR_UNUSED)
 {
-	struct migration_passdb_module *module =
-		container_of(_module, struct migration_passdb_module, module);
-
+	if (--migration_passdb->users > 0)
+		return;
 	master_service_set_idle_die_callback(master_service, NULL);
-	idle_module = NULL;
-	migration_auth_deinit(&module->auth);
+	migration_auth_deinit(&migration_passdb->auth);
 	migration_auth_home_deinit();
+	pool_unref(&migration_passdb->pool);
+	migration_passdb = NULL;
 }
 
 static void migration_passdb_verify_plain(struct auth_request *request,
 					  const char *password,
 					  verify_plain_callback_t *callback)
 {
-	struct migration_passdb_module *module =
-		container_of(request->passdb->passdb,
-			     struct migration_passdb_module, module);
-
 	migration_auth_home_watch();
-	migration_auth_verify(module->auth, request, password, callback);
+	migration_auth_verify(migration_passdb->auth, request, password,
+			      callback);
 }
 
 static struct passdb_module_interface passdb_migration = {

@@ -5,6 +5,7 @@
 #include "migration-settings.h"
 #include "migration-store.h"
 #include "doveadm-migration-cmd.h"
+#include "doveadm-migration-compat.h"
 
 struct cmd_store_open {
 	int ret;
@@ -16,8 +17,8 @@ void doveadm_migration_cmd_init(struct doveadm_migration_cmd *cmd_r,
 {
 	i_zero(cmd_r);
 	cmd_r->cctx = cctx;
-	cmd_r->set = doveadm_setting_roots_get_settings(
-		&migration_setting_parser_info);
+	cmd_r->pool = pool_alloconly_create("doveadm migration", 1024);
+	cmd_r->set = doveadm_migration_compat_get_settings(cctx, cmd_r->pool);
 	cmd_r->event = event_create(NULL);
 	event_add_category(cmd_r->event, &event_category_migration);
 }
@@ -26,6 +27,7 @@ void doveadm_migration_cmd_deinit(struct doveadm_migration_cmd *cmd)
 {
 	migration_store_deinit(&cmd->store);
 	event_unref(&cmd->event);
+	pool_unref(&cmd->pool);
 }
 
 void doveadm_migration_cmd_fail(struct doveadm_migration_cmd *cmd,

@@ -18,6 +18,7 @@ struct migration_store;
 
 struct doveadm_migration_cmd {
 	struct doveadm_cmd_context *cctx;
+	pool_t pool;
 	const struct migration_settings *set;
 	struct event *event;
 	/* NULL until doveadm_migration_cmd_open_store() */

@@ -4,6 +4,7 @@
 #include "ioloop.h"
 #include "str.h"
 #include "str-sanitize.h"
+#include "migration-compat.h"
 #include "migration-config.h"
 #include "migration-limits.h"
 #include "migration-reply.h"
@@ -368,7 +369,7 @@ static const char *contact_namespace_hint(const struct contact *contact)
 	const char *prefix, *end;
 
 	if (*contact->set.provider->list_prefix != '\0' ||
-	    !str_begins(contact->namespaces, "((\""))
+	    !str_begins_with(contact->namespaces, "((\""))
 		return "";
 	prefix = contact->namespaces + 3;
 	end = strchr(prefix, '"');

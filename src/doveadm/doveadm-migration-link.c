@@ -2,12 +2,13 @@
 
 #include "lib.h"
 #include "ioloop.h"
-#include "iostream-ssl.h"
 #include "istream.h"
 #include "net.h"
 #include "ostream.h"
 #include "time-util.h"
+#include "doveadm.h"
 #include "doveadm-settings.h"
+#include "migration-compat-tls.h"
 #include "migration-limits.h"
 #include "doveadm-migration-link.h"
 
@@ -187,24 +188,17 @@ static void link_secured(struct doveadm_migration_link *link)
 static int
 link_tls_init(struct doveadm_migration_link *link, const char **error_r)
 {
-	struct ssl_iostream_settings ssl_set;
+	struct ssl_iostream_settings base;
+	const struct migration_compat_tls tls = {
+		.host = link->set.host,
+		.ca_file = link->set.ca_file,
+		.verify = link->set.verify,
+		.base = &base,
+	};
 
-	/* Protocols and ciphers as for Dovecot's other connections to the
-	   outside, trust as the provider's block says. */
-	doveadm_get_ssl_settings(&ssl_set, pool_datastack_create());
-	ssl_set.ca = ssl_set.ca_dir = NULL;
-	ssl_set.ca_file = link->set.ca_file;
-	i_zero(&ssl_set.cert);
-	ssl_set.verify_remote_cert = TRUE;
-	ssl_set.allow_invalid_cert = !link->set.verify;
-	/* the error says it all, no need to log it as well */
-	ssl_set.verbose_invalid_cert = FALSE;
-
-	if (ssl_iostream_context_init_client(&ssl_set, &link->ssl_ctx,
-					     error_r) < 0)
-		return -1;
-	if (io_stream_create_ssl_client(link->ssl_ctx, link->set.host, &ssl_set,
-					&link->input, &link->output, &link->ssl,
+	migration_compat_tls_doveadm_base(&base);
+	if (migration_compat_tls_client(&tls, &link->input, &link->output,
+					&link->ssl_ctx, &link->ssl,
 					error_r) < 0)
 		return -1;
 	ssl_iostream_set_handshake_callback(link->ssl, link_tls_handshaked,

@@ -2,8 +2,8 @@
 
 #include "lib.h"
 #include "doveadm.h"
-#include "migration-settings.h"
 #include "doveadm-migration-cmd.h"
+#include "doveadm-migration-compat.h"
 #include "doveadm-migration-plugin.h"
 
 const char *doveadm_migration_plugin_version = DOVECOT_ABI_VERSION;
@@ -28,9 +28,7 @@ void doveadm_migration_plugin_init(struct module *module ATTR_UNUSED)
 {
 	unsigned int i;
 
-	/* doveadm reads its settings after this, ours with them. Read later
-	   by ourselves they would silently be the defaults. */
-	doveadm_setting_roots_add(&migration_setting_parser_info);
+	doveadm_migration_compat_init();
 	for (i = 0; i < N_ELEMENTS(doveadm_migration_commands); i++)
 		doveadm_cmd_register_ver2(doveadm_migration_commands[i]);
 }

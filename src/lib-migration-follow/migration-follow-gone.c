@@ -5,6 +5,7 @@
 #include "imapc-client.h"
 #include "mail-namespace.h"
 #include "mail-storage-private.h"
+#include "migration-compat.h"
 #include "migration-remote.h"
 #include "mailbox-list.h"
 #include "migration-follow-private.h"
@@ -93,8 +94,8 @@ static struct mailbox *gone_find_own(struct migration_follow *follow,
 	mailbox_free(&box);
 	array_foreach(all, parent) {
 		if (parent->new_name == NULL ||
-		    !str_begins(folder->name,
-				t_strconcat(parent->old_name, sep, NULL)))
+		    !str_begins_with(folder->name,
+				     t_strconcat(parent->old_name, sep, NULL)))
 			continue;
 		rest = folder->name + strlen(parent->old_name);
 		box = mailbox_alloc(ns->list,
@@ -165,7 +166,7 @@ static void gone_rename_below(struct migration_follow *follow,
 	struct migration_folder *folder;
 
 	array_foreach_elem(&follow->folders, folder) {
-		if (str_begins(folder->name, prefix)) {
+		if (str_begins_with(folder->name, prefix)) {
 			folder->name =
 				p_strconcat(follow->pool, new_name,
 					    folder->name + strlen(old_name),

@@ -8,6 +8,7 @@
 #include "mail-storage-private.h"
 #include "mail-storage-settings.h"
 #include "mailbox-list-private.h"
+#include "migration-compat.h"
 #include "migration-folder-name.h"
 #include "migration-follow-private.h"
 
@@ -31,14 +32,15 @@ static bool pairs_is_excluded(struct migration_follow *follow,
 /* The mailbox here that is defined for a use, or NULL. */
 static const char *pairs_get_special(struct mail_namespace *ns, const char *use)
 {
-	struct mailbox_settings *box_set;
+	const struct mailbox_settings *box_set;
+	unsigned int i;
 
-	if (use == NULL || !array_is_created(&ns->set->mailboxes))
+	if (use == NULL || !array_is_created(migration_ns_get_mailboxes(ns)))
 		return NULL;
-	array_foreach_elem(&ns->set->mailboxes, box_set) {
-		if (str_array_icase_find(t_strsplit_spaces(box_set->special_use,
-							   " "),
-					 use))
+	for (i = 0; i < array_count(migration_ns_get_mailboxes(ns)); i++) {
+		box_set = array_idx_elem(migration_ns_get_mailboxes(ns), i);
+		if (str_array_icase_find(
+			    migration_mailbox_get_special_use(box_set), use))
 			return box_set->name;
 	}
 	return NULL;
@@ -112,9 +114,9 @@ pairs_get_names(struct migration_follow *follow)
 	names->remote_sep = follow->overview.sep;
 	names->local_sep = mail_namespace_get_sep(ns);
 	names->storage_sep = mailbox_list_get_hierarchy_sep(ns->list);
-	if (*ns->list->set.maildir_name != '\0') {
+	if (*migration_list_get_maildir_name(ns->list) != '\0') {
 		reserved = t_new(const char *, 2);
-		reserved[0] = ns->list->set.maildir_name;
+		reserved[0] = migration_list_get_maildir_name(ns->list);
 		names->reserved = reserved;
 	} else if (ns->list->v.is_internal_name != NULL &&
 		   (ns->list->props & MAILBOX_LIST_PROP_NO_INTERNAL_NAMES) ==
@@ -146,7 +148,7 @@ const char *follow_pairs_changed(struct migration_follow *follow,
 	const char *name = pair->folder->name;
 	const char *special = pairs_get_special(ns, pair->use);
 
-	if (str_begins(name, ns->prefix))
+	if (str_begins_with(name, ns->prefix))
 		name += ns->prefix_len;
 	if ((special != NULL && strcmp(name, special) == 0) ||
 	    !migration_folder_is_changed(pairs_get_names(follow),

@@ -7,6 +7,7 @@
 #include "mail-storage-private.h"
 #include "mailbox-list-iter.h"
 #include "mailbox-list-private.h"
+#include "migration-compat.h"
 #include "migration-remote.h"
 #include "migration-follow-private.h"
 
@@ -24,7 +25,7 @@ follow_mailbox_error(struct migration_follow *follow,
 {
 	const char *prefix = t_strdup_printf("Mailbox %s: ", folder->name);
 
-	return str_begins(text, prefix) ?
+	return str_begins_with(text, prefix) ?
 		       p_strdup(follow->pool, text) :
 		       p_strconcat(follow->pool, prefix, text, NULL);
 }

@@ -5,6 +5,7 @@
 #include "hash.h"
 #include "imap-arg.h"
 #include "imapc-client.h"
+#include "migration-compat.h"
 #include "migration-folder-name.h"
 #include "migration-remote.h"
 #include "migration-overview.h"
@@ -296,9 +297,9 @@ static bool overview_is_others(const struct overview_context *ctx,
 
 	for (*owner_r = 0; *owner_r < N_ELEMENTS(ctx->others); (*owner_r)++) {
 		array_foreach_elem(&ctx->others[*owner_r], prefix) {
-			if (str_begins(folder->name, prefix) &&
+			if (str_begins_with(folder->name, prefix) &&
 			    (strlen(prefix) >= strlen(own_prefix) ||
-			     !str_begins(folder->name, own_prefix)))
+			     !str_begins_with(folder->name, own_prefix)))
 				return TRUE;
 		}
 	}

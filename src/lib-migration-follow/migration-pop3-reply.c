@@ -1,6 +1,7 @@
 /* Copyright (c) 2026 dovecot-migration authors, see the included COPYING file */
 
 #include "lib.h"
+#include "migration-compat.h"
 #include "migration-pop3-reply.h"
 
 /* RFC 1939 says 70, and not every server keeps to it. */
@@ -22,7 +23,7 @@ static bool pop3_code_is(const char *text, const char *code)
 {
 	const char *rest;
 
-	if (!str_begins(t_str_ucase(text), code))
+	if (!str_begins_with(t_str_ucase(text), code))
 		return FALSE;
 	rest = text + strlen(code);
 	return *rest == ']' || *rest == '/';

@@ -5,13 +5,14 @@
 #include "base64.h"
 #include "hash.h"
 #include "ioloop.h"
-#include "iostream-ssl.h"
 #include "istream.h"
 #include "istream-dot.h"
 #include "ostream.h"
 #include "safe-memset.h"
 #include "str.h"
 #include "str-sanitize.h"
+#include "mail-user.h"
+#include "migration-compat-tls.h"
 #include "migration-header-hash.h"
 #include "migration-pop3-reply.h"
 #include "migration-pop3.h"
@@ -257,17 +258,22 @@ static int pop3_start_tls(struct migration_pop3 *pop3)
 {
 	const struct migration_provider_settings *provider =
 		pop3->set->provider;
-	struct ssl_iostream_settings ssl_set;
+	struct ssl_iostream_settings base;
+	const struct migration_compat_tls tls = {
+		.host = provider->pop3_host,
+		.ca_file = migration_remote_get_ca_file(provider),
+		.verify = provider->ssl_verify,
+		.event = pop3->user->event,
+		.base = &base,
+	};
 	const char *error;
 
 	/* there must be none while the streams are made */
 	io_remove(&pop3->io);
-	migration_remote_get_ssl_settings(provider, pop3->user, &ssl_set);
-	if (ssl_iostream_client_context_cache_get(&ssl_set, &pop3->ssl_ctx,
-						  &error) < 0 ||
-	    io_stream_create_ssl_client(pop3->ssl_ctx, provider->pop3_host,
-					&ssl_set, &pop3->input, &pop3->output,
-					&pop3->ssl_iostream, &error) < 0) {
+	migration_compat_tls_user_base(pop3->user, &base);
+	if (migration_compat_tls_client(&tls, &pop3->input, &pop3->output,
+					&pop3->ssl_ctx, &pop3->ssl_iostream,
+					&error) < 0) {
 		return pop3_fail(pop3, MIGRATION_POP3_TEMPORARY,
 				 "TLS cannot be used: %s", error);
 	}

@@ -7,19 +7,19 @@
 #include "ioloop.h"
 #include "istream.h"
 #include "str.h"
-#include "imapc-client.h"
 #include "mail-storage-private.h"
 #include "mail-user.h"
 #include "migration-backoff.h"
+#include "migration-compat-imapc.h"
 #include "migration-config.h"
 #include "migration-provider-probe.h"
 #include "migration-secret.h"
 #include "migration-settings.h"
 #include "migration-remote.h"
 
-#define REMOTE_CONNECT_TIMEOUT_MSECS (30 * 1000)
+#define REMOTE_CONNECT_TIMEOUT_SECS 30
 /* Without a byte from the provider while it owes us an answer */
-#define REMOTE_COMMAND_TIMEOUT_MSECS (5 * 60 * 1000)
+#define REMOTE_COMMAND_TIMEOUT_SECS (5 * 60)
 /* Bodies are part of it, whatever imapc intends: doc/dovecot-notes.md. */
 #define REMOTE_MAX_LINE_BYTES (64 * 1024 * 1024)
 /* Some want to know it, see always-id. */
@@ -29,6 +29,8 @@
 
 struct migration_remote {
 	pool_t pool;
+	struct migration_compat_imapc *imapc;
+	/* of imapc */
 	struct imapc_client *client;
 	struct imapc_client_mailbox *box;
 	/* of whoever waits */
@@ -167,16 +169,11 @@ remote_untagged(const struct imapc_untagged_reply *reply, void *context)
 	}
 }
 
-void migration_remote_get_ssl_settings(
-	const struct migration_provider_settings *provider,
-	struct mail_user *user, struct ssl_iostream_settings *set_r)
+const char *
+migration_remote_get_ca_file(const struct migration_provider_settings *provider)
 {
-	mail_user_init_ssl_client_settings(user, set_r);
-	set_r->ca_dir = NULL;
-	set_r->ca_file = *provider->ssl_ca_file != '\0' ?
-				 provider->ssl_ca_file :
-				 MIGRATION_CA_FILE;
-	set_r->allow_invalid_cert = !provider->ssl_verify;
+	return *provider->ssl_ca_file != '\0' ? provider->ssl_ca_file :
+						MIGRATION_CA_FILE;
 }
 
 static void remote_init_client(struct migration_remote *remote,
@@ -184,38 +181,27 @@ static void remote_init_client(struct migration_remote *remote,
 			       struct mail_user *user)
 {
 	const struct migration_provider_settings *provider = set->provider;
-	struct imapc_client_settings client_set;
-	string_t *prefix = t_str_new(128);
+	const struct migration_compat_imapc_settings imapc_set = {
+		.host = provider->host,
+		.port = provider->port,
+		.username = set->remote_user,
+		.password = migration_secret_get(set->password),
+		.sasl_mechanism =
+			strcmp(set->mechanism, "PLAIN") == 0 ? "plain" : NULL,
+		.ssl = provider->ssl,
+		.ssl_ca_file = migration_remote_get_ca_file(provider),
+		.ssl_verify = provider->ssl_verify,
+		.connect_timeout_secs = REMOTE_CONNECT_TIMEOUT_SECS,
+		.command_timeout_secs = REMOTE_COMMAND_TIMEOUT_SECS,
+		.max_line_length = REMOTE_MAX_LINE_BYTES,
+	};
 
-	i_zero(&client_set);
-	client_set.host = provider->host;
-	client_set.port = provider->port;
-	client_set.username = set->remote_user;
-	client_set.password = migration_secret_get(set->password);
-	client_set.sasl_mechanisms =
-		strcmp(set->mechanism, "PLAIN") == 0 ? "plain" : "";
-	/* resolved in here, without the dns-client service: imapc does not
-	   survive it when the provider goes away meanwhile */
-	client_set.dns_client_socket_path = "";
-	mail_user_set_get_temp_prefix(prefix, user->set);
-	client_set.temp_path_prefix = str_c(prefix);
-	client_set.ssl_mode = strcmp(provider->ssl, "imaps") == 0 ?
-				      IMAPC_CLIENT_SSL_MODE_IMMEDIATE :
-			      strcmp(provider->ssl, "starttls") == 0 ?
-				      IMAPC_CLIENT_SSL_MODE_STARTTLS :
-				      IMAPC_CLIENT_SSL_MODE_NONE;
-	migration_remote_get_ssl_settings(provider, user, &client_set.ssl_set);
-	client_set.rawlog_dir = "";
-	client_set.connect_timeout_msecs = REMOTE_CONNECT_TIMEOUT_MSECS;
-	client_set.cmd_timeout_msecs = REMOTE_COMMAND_TIMEOUT_MSECS;
-	client_set.max_idle_time = IMAPC_DEFAULT_MAX_IDLE_TIME;
-	client_set.max_line_length = REMOTE_MAX_LINE_BYTES;
-	/* imapc's own reconnects have no pause and, after a failed STARTTLS or
-	   with several addresses, no end. The queue tries again, and later
-	   each time. */
-	client_set.connect_retry_count = 0;
-
-	remote->client = imapc_client_init(&client_set, user->event);
+	/* Without the dns-client service: imapc does not survive it when the
+	   provider goes away meanwhile. Without imapc's own reconnects: they
+	   have no pause and, after a failed STARTTLS or with several addresses,
+	   no end. The queue tries again, and later each time. */
+	remote->imapc = migration_compat_imapc_init(&imapc_set, user);
+	remote->client = migration_compat_imapc_get_client(remote->imapc);
 	imapc_client_register_untagged(remote->client, remote_untagged, remote);
 }
 
@@ -250,7 +236,7 @@ void migration_remote_deinit(struct migration_remote **_remote)
 	remote->untagged_callback = NULL;
 	if (!remote->lost)
 		imapc_client_logout(remote->client);
-	imapc_client_deinit(&remote->client);
+	migration_compat_imapc_deinit(&remote->imapc);
 	pool_unref(&remote->pool);
 }
 

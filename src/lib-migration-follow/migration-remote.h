@@ -21,7 +21,6 @@ struct migration_provider_probe;
 struct migration_provider_settings;
 struct migration_secret;
 struct migration_remote;
-struct ssl_iostream_settings;
 
 struct migration_remote_settings {
 	const struct migration_provider_settings *provider;
@@ -54,10 +53,9 @@ typedef void
 migration_remote_untagged_t(const struct imapc_untagged_reply *reply,
 			    void *context);
 
-/* How the provider's certificate is checked. */
-void migration_remote_get_ssl_settings(
-	const struct migration_provider_settings *provider,
-	struct mail_user *user, struct ssl_iostream_settings *set_r);
+/* What the provider's certificate is checked with. */
+const char *
+migration_remote_get_ca_file(const struct migration_provider_settings *provider);
 
 /* user is the local user, for its directories and events. */
 struct migration_remote *

@@ -3,14 +3,15 @@
 
 /* For the files of this folder only. */
 
-#include "sql-api.h"
+#include "migration-compat-sql.h"
 #include "migration-state.h"
 #include "migration-store.h"
 
 struct migration_store {
+	struct migration_compat_sql *sql;
+	/* of sql */
 	struct sql_db *db;
 	struct event *event;
-	struct module *modules;
 	bool create;
 	/* SQLite only, NULL otherwise */
 	char *sqlite_path;

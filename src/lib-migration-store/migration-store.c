@@ -1,7 +1,6 @@
 /* Copyright (c) 2026 dovecot-migration authors, see the included COPYING file */
 
 #include "lib.h"
-#include "module-dir.h"
 #include "migration-common.h"
 #include "migration-store-private.h"
 
@@ -11,40 +10,19 @@
 int migration_store_init(const struct migration_store_settings *set,
 			 struct migration_store **store_r, const char **error_r)
 {
-	const struct module_dir_load_settings mod_set = {
-		.abi_version = DOVECOT_ABI_VERSION,
-		.require_init_funcs = TRUE,
-	};
-	struct sql_settings sql_set;
 	struct migration_store *store;
-	const char *driver;
 
 	store = i_new(struct migration_store, 1);
 	store->create = set->create;
 	store->event = event_create(set->event_parent);
 	event_add_category(store->event, &event_category_migration);
-
-	sql_drivers_init();
-	driver = t_strconcat("driver_", set->driver, NULL);
-	if (module_dir_try_load_missing(&store->modules, MODULEDIR, driver,
-					&mod_set, error_r) < 0) {
-		*error_r = t_strdup_printf("Cannot load SQL driver %s "
-					   "(is dovecot-%s installed?): %s",
-					   set->driver, set->driver, *error_r);
+	if (migration_compat_sql_init(store->event, set->driver, set->connect,
+				      &store->sql, error_r) < 0) {
+		store->sql = NULL;
 		migration_store_deinit(&store);
 		return -1;
 	}
-	module_dir_init(store->modules);
-
-	i_zero(&sql_set);
-	sql_set.driver = set->driver;
-	sql_set.connect_string = set->connect;
-	sql_set.event_parent = store->event;
-	if (sql_init_full(&sql_set, &store->db, error_r) < 0) {
-		store->db = NULL;
-		migration_store_deinit(&store);
-		return -1;
-	}
+	store->db = migration_compat_sql_get_db(store->sql);
 	if (strcmp(set->driver, "sqlite") == 0)
 		store->sqlite_path = i_strdup(set->connect);
 	*store_r = store;
@@ -58,11 +36,7 @@ void migration_store_deinit(struct migration_store **_store)
 	if (store == NULL)
 		return;
 	*_store = NULL;
-	if (store->db != NULL)
-		sql_unref(&store->db);
-	/* drivers must be unloaded first, see doc/dovecot-notes.md */
-	module_dir_unload(&store->modules);
-	sql_drivers_deinit();
+	migration_compat_sql_deinit(&store->sql);
 	event_unref(&store->event);
 	i_free(store->sqlite_path);
 	i_free(store);
@@ -114,7 +88,7 @@ static void store_write_finish(struct migration_store_write *write)
 static void store_write_committed(const struct sql_commit_result *result,
 				  struct migration_store_write *write)
 {
-	write->error = i_strdup(result->error);
+	write->error = i_strdup(migration_compat_sql_error(result->error));
 	write->committed = TRUE;
 	if (!write->committing)
 		store_write_finish(write);

@@ -15,6 +15,8 @@
 #define MIGRATION_AUTH_SOCKET "migration"
 #define MIGRATION_DOVEADM_SOCKET "migration-doveadm"
 #define MIGRATION_WORKER_SOCKET "migration-worker"
+/* A socket of Dovecot 2.4's anvil for the queue, the internal user's */
+#define MIGRATION_ANVIL_SOCKET "migration-anvil"
 
 /* Names in the VERSION line. */
 #define MIGRATION_PROTOCOL_AUTH "migration-auth"

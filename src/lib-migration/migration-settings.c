@@ -4,6 +4,7 @@
 #include "array.h"
 #include "buffer.h"
 #include "settings-parser.h"
+#include "migration-compat-settings.h"
 #include "migration-date.h"
 #include "migration-exclude.h"
 #include "migration-features.h"
@@ -20,38 +21,28 @@
 bool (*hook_migration_settings_check_files)(
 	const struct migration_settings *set, const char **error_r) = NULL;
 
-static bool
-migration_settings_check(void *_set, pool_t pool, const char **error_r);
+static bool migration_settings_check(MIGRATION_EXT_CHECK_ARGS);
 static bool migration_provider_settings_check(void *_set, pool_t pool,
 					      const char **error_r);
 
 #undef DEF
 #define DEF(type, name) \
-	SETTING_DEFINE_STRUCT_##type(#name, name, \
-				     struct migration_provider_settings)
+	SETTING_DEFINE_STRUCT_##type(MIGRATION_BLOCK_KEY("migration_provider", \
+							 #name), \
+				     name, struct migration_provider_settings)
 
 static const struct setting_define migration_provider_setting_defines[] = {
-	DEF(STR, name),
-	DEF(STR, host),
-	DEF(IN_PORT, port),
-	DEF(ENUM, ssl),
-	DEF(BOOL, ssl_verify),
-	DEF(STR, ssl_ca_file),
-	DEF(STR, domains),
-	DEF(STR, user),
-	DEF(STR, master_user),
-	DEF(STR, master_password),
-	DEF(STR, list_prefix),
-	DEF(STR, features),
-	DEF(STR, exclude),
-	DEF(SIZE, max_size),
-	DEF(UINT, max_connections),
-	DEF(UINT, max_logins),
-	DEF(STR, pop3_host),
-	DEF(IN_PORT, pop3_port),
-	DEF(ENUM, pop3_ssl),
-	DEF(ENUM, login),
-	DEF(STR, finish_at),
+	DEF(STR_NOVARS, name),        DEF(STR_NOVARS, host),
+	DEF(IN_PORT, port),           DEF(ENUM, ssl),
+	DEF(BOOL, ssl_verify),        DEF(STR_NOVARS, ssl_ca_file),
+	DEF(STR_NOVARS, domains),     DEF(STR_NOVARS, user),
+	DEF(STR_NOVARS, master_user), DEF(STR_NOVARS, master_password),
+	DEF(STR_NOVARS, list_prefix), DEF(STR_NOVARS, features),
+	DEF(STR_NOVARS, exclude),     DEF(SIZE, max_size),
+	DEF(UINT, max_connections),   DEF(UINT, max_logins),
+	DEF(STR_NOVARS, pop3_host),   DEF(IN_PORT, pop3_port),
+	DEF(ENUM, pop3_ssl),          DEF(ENUM, login),
+	DEF(STR_NOVARS, finish_at),
 
 	SETTING_DEFINE_LIST_END
 };
@@ -83,33 +74,25 @@ migration_provider_default_settings = {
 };
 /* clang-format on */
 
-static const struct setting_parser_info migration_provider_setting_parser_info = {
+const struct setting_parser_info migration_provider_setting_parser_info = {
 	.defines = migration_provider_setting_defines,
 	.defaults = &migration_provider_default_settings,
 
-	.type_offset = offsetof(struct migration_provider_settings, name),
+	MIGRATION_BLOCK_INFO("migration_provider",
+			     struct migration_provider_settings, name,
+			     &migration_setting_parser_info),
 	.struct_size = sizeof(struct migration_provider_settings),
-
-	.parent_offset = SIZE_MAX,
-	.parent = &migration_setting_parser_info,
 
 	.check_func = migration_provider_settings_check,
 };
 
 #undef DEF
-#undef DEFLIST_UNIQUE
 #define DEF(type, name) \
 	SETTING_DEFINE_STRUCT_##type(#name, name, struct migration_settings)
-#define DEFLIST_UNIQUE(field, name, defines) \
-	{ \
-		.type = SET_DEFLIST_UNIQUE, .key = name, \
-		.offset = offsetof(struct migration_settings, field), \
-		.list_info = defines \
-	}
 
 static const struct setting_define migration_setting_defines[] = {
 	DEF(ENUM, migration_db_driver),
-	DEF(STR, migration_db_connect),
+	DEF(STR_NOVARS, migration_db_connect),
 	DEF(ENUM, migration_login),
 	DEF(TIME, migration_login_timeout),
 	DEF(UINT, migration_login_refusals),
@@ -122,18 +105,19 @@ static const struct setting_define migration_setting_defines[] = {
 	DEF(TIME, migration_switch_timeout),
 	DEF(TIME, migration_retry_min),
 	DEF(TIME, migration_retry_max),
-	DEF(STR, migration_password_scheme),
-	DEF(STR, migration_public_key_file),
-	DEF(STR, migration_private_key_file),
+	DEF(STR_NOVARS, migration_password_scheme),
+	DEF(STR_NOVARS, migration_public_key_file),
+	DEF(STR_NOVARS, migration_private_key_file),
 	DEF(ENUM, migration_quota),
 	DEF(ENUM, migration_remote_deletes),
-	DEF(STR, migration_account_lookup),
-	DEF(STR, migration_account_create),
-	DEF(STR, migration_account_password),
-	DEF(STR, migration_domain_create),
+	DEF(STR_NOVARS, migration_account_lookup),
+	DEF(STR_NOVARS, migration_account_create),
+	DEF(STR_NOVARS, migration_account_password),
+	DEF(STR_NOVARS, migration_domain_create),
 
-	DEFLIST_UNIQUE(providers, "migration_provider",
-		       &migration_provider_setting_parser_info),
+	MIGRATION_BLOCKS_DEFINE("migration_provider", struct migration_settings,
+				providers, provider_names,
+				&migration_provider_setting_parser_info),
 
 	SETTING_DEFINE_LIST_END
 };
@@ -165,20 +149,17 @@ static const struct migration_settings migration_default_settings = {
 	.migration_domain_create = "",
 
 	.providers = ARRAY_INIT,
+	.provider_names = ARRAY_INIT,
 };
 /* clang-format on */
 
 const struct setting_parser_info migration_setting_parser_info = {
-	.module_name = "migration",
 	.defines = migration_setting_defines,
 	.defaults = &migration_default_settings,
 
-	.type_offset = SIZE_MAX,
+	MIGRATION_ROOT_INFO("migration", struct migration_settings,
+			    migration_settings_check),
 	.struct_size = sizeof(struct migration_settings),
-
-	.parent_offset = SIZE_MAX,
-
-	.check_func = migration_settings_check,
 };
 
 /* <settings checks> */
@@ -294,6 +275,8 @@ migration_provider_settings_check(void *_set, pool_t pool ATTR_UNUSED,
 	const struct migration_provider_settings *set = _set;
 	const char *where;
 
+	if (*set->name == '\0' && MIGRATION_BLOCK_DEFAULTS_ARE_CHECKED)
+		return TRUE;
 	where = t_strdup_printf("migration_provider %s: ", set->name);
 	if (*set->name == '\0') {
 		*error_r = "migration_provider: the block needs a name: "
@@ -376,12 +359,16 @@ check_login_limits(const struct migration_settings *set, const char **error_r)
 	return TRUE;
 }
 
-static bool migration_settings_check(void *_set, pool_t pool ATTR_UNUSED,
-				     const char **error_r)
+static bool migration_settings_check(MIGRATION_EXT_CHECK_ARGS)
 {
 	struct migration_settings *set = _set;
 	struct migration_providers *providers;
 
+	if (MIGRATION_BLOCKS_GET(event, "migration_provider",
+				 &migration_provider_setting_parser_info,
+				 &set->provider_names, &set->providers, pool,
+				 error_r) < 0)
+		return FALSE;
 	if (!check_settings_not_yet(set, error_r))
 		return FALSE;
 	if (*set->migration_db_connect != '/') {

@@ -16,6 +16,7 @@
 struct migration_finish_settings;
 
 struct migration_provider_settings {
+	pool_t pool;
 	/* The block's title. */
 	const char *name;
 
@@ -51,6 +52,7 @@ ARRAY_DEFINE_TYPE(migration_provider_settings,
 		  struct migration_provider_settings *);
 
 struct migration_settings {
+	pool_t pool;
 	const char *migration_db_driver;
 	const char *migration_db_connect;
 	const char *migration_login;
@@ -80,9 +82,12 @@ struct migration_settings {
 	const char *migration_domain_create;
 
 	ARRAY_TYPE(migration_provider_settings) providers;
+	/* What Dovecot 2.4's parser sees of them */
+	ARRAY_TYPE(const_string) provider_names;
 };
 
 extern const struct setting_parser_info migration_setting_parser_info;
+extern const struct setting_parser_info migration_provider_setting_parser_info;
 
 /* Checks that only make sense where the files are at hand: when Dovecot is
    started, not in every process. Called by the settings module. */

@@ -449,7 +449,7 @@ job_sessions_ended(unsigned int ended, const char *error, void *context)
 
 static void job_end_sessions(struct migration_job *job)
 {
-	job->sessions = migration_sessions_end(job->set.ipc_socket_path,
+	job->sessions = migration_sessions_end(job->set.base_dir,
 					       job->record->username,
 					       job_sessions_ended, job);
 }

@@ -15,7 +15,7 @@ struct migration_job;
 struct migration_job_settings {
 	struct migration_store *store;
 	const char *owner;
-	const char *worker_socket_path, *ipc_socket_path;
+	const char *worker_socket_path, *base_dir;
 	unsigned int switch_timeout_secs;
 	struct migration_timing_settings timing;
 	struct event *event_parent;

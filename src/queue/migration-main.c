@@ -11,6 +11,8 @@
 #include "master-service-settings.h"
 #include "migration-auth-connection.h"
 #include "migration-common.h"
+#include "migration-compat.h"
+#include "migration-compat-settings.h"
 #include "migration-doveadm-connection.h"
 #include "migration-protocol.h"
 #include "migration-queue.h"
@@ -66,7 +68,7 @@ static void create_sqlite_file(const char *path)
 static void main_init(const struct migration_settings *set)
 {
 	const char *base_dir =
-		master_service_settings_get(master_service)->base_dir;
+		master_service_get_service_settings(master_service)->base_dir;
 	struct migration_store_settings store_set;
 	const char *error;
 
@@ -94,13 +96,8 @@ static void main_deinit(void)
 
 int main(int argc, char *argv[])
 {
-	const struct setting_parser_info *set_roots[] = {
-		&migration_setting_parser_info, NULL
-	};
-	struct master_service_settings_input input;
-	struct master_service_settings_output output;
 	const struct migration_settings *set;
-	const char *error;
+	pool_t set_pool;
 
 	master_service = master_service_init("migration",
 					     MASTER_SERVICE_FLAG_NO_IDLE_DIE,
@@ -108,15 +105,10 @@ int main(int argc, char *argv[])
 	if (master_getopt(master_service) > 0)
 		return FATAL_DEFAULT;
 
-	i_zero(&input);
-	input.roots = set_roots;
-	input.module = "migration";
-	input.service = "migration";
-	if (master_service_settings_read(master_service, &input, &output,
-					 &error) < 0)
-		i_fatal("Error reading configuration: %s", error);
+	set_pool = pool_alloconly_create("migration settings", 4096);
+	set = migration_compat_settings_read(&migration_setting_parser_info,
+					     "migration", set_pool);
 	master_service_init_log(master_service);
-	set = master_service_settings_get_others(master_service)[0];
 
 	create_sqlite_file(set->migration_db_connect);
 	restrict_access_by_env(RESTRICT_ACCESS_FLAG_ALLOW_ROOT, NULL);
@@ -128,6 +120,7 @@ int main(int argc, char *argv[])
 	master_service_run(master_service, client_connected);
 	main_deinit();
 
+	pool_unref(&set_pool);
 	master_service_deinit(&master_service);
 	return 0;
 }

@@ -18,13 +18,11 @@
 
 /* A database that cannot be opened is tried again this often. */
 #define QUEUE_OPEN_RETRY_MSECS (10 * 1000)
-/* Of Dovecot's ipc service */
-#define QUEUE_IPC_SOCKET "ipc"
 
 struct migration_queue {
 	const struct migration_settings *set;
 	struct migration_job_settings job_set;
-	char *owner, *worker_socket_path, *ipc_socket_path;
+	char *owner, *worker_socket_path, *base_dir;
 	struct migration_finish *finish;
 	struct event *event;
 	time_t started;
@@ -373,15 +371,14 @@ migration_queue_init(const struct migration_settings *set,
 	queue->owner = i_strdup(owner);
 	queue->worker_socket_path =
 		i_strconcat(base_dir, "/" MIGRATION_WORKER_SOCKET, NULL);
-	queue->ipc_socket_path =
-		i_strconcat(base_dir, "/" QUEUE_IPC_SOCKET, NULL);
+	queue->base_dir = i_strdup(base_dir);
 	queue->event = event_create(event_parent);
 	event_add_category(queue->event, &event_category_migration);
 	queue->started = ioloop_time;
 	queue->job_set.store = store;
 	queue->job_set.owner = queue->owner;
 	queue->job_set.worker_socket_path = queue->worker_socket_path;
-	queue->job_set.ipc_socket_path = queue->ipc_socket_path;
+	queue->job_set.base_dir = queue->base_dir;
 	queue->job_set.switch_timeout_secs = set->migration_switch_timeout;
 	queue->job_set.timing.retry_min_secs = set->migration_retry_min;
 	queue->job_set.timing.retry_max_secs = set->migration_retry_max;
@@ -427,7 +424,7 @@ void migration_queue_deinit(struct migration_queue **_queue)
 	i_free(queue->error);
 	i_free(queue->owner);
 	i_free(queue->worker_socket_path);
-	i_free(queue->ipc_socket_path);
+	i_free(queue->base_dir);
 	i_free(queue);
 }
 

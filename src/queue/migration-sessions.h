@@ -2,14 +2,13 @@
 #define MIGRATION_SESSIONS_H
 
 /* Ends the sessions of one user that Dovecot's login processes pass through to
-   the provider, by what "doveadm proxy kick" and "doveadm proxy list" use: the
-   ipc service. Sessions in here are not touched. Reaches the login processes
-   of this Dovecot instance only. */
+   the provider, as "doveadm proxy kick" does. Sessions in here are not touched.
+   Reaches the login processes of this Dovecot instance only. */
 
 struct migration_sessions;
 
 /* All sessions are gone (error NULL, ended: at least that many were), or the
-   ipc service cannot be reached. */
+   service that knows them cannot be reached. */
 typedef void migration_sessions_callback_t(unsigned int ended,
 					   const char *error, void *context);
 
@@ -17,7 +16,7 @@ typedef void migration_sessions_callback_t(unsigned int ended,
    is only being made. The callback is called once, never from inside and never
    after _abort(). */
 struct migration_sessions *
-migration_sessions_end(const char *ipc_socket_path, const char *username,
+migration_sessions_end(const char *base_dir, const char *username,
 		       migration_sessions_callback_t *callback, void *context);
 void migration_sessions_abort(struct migration_sessions **sessions);
 

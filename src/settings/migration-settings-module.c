@@ -6,19 +6,29 @@
 #include "lib.h"
 #include "array.h"
 #include "settings-parser.h"
+#include "migration-compat-settings.h"
 #include "migration-settings.h"
 
 #include <sys/stat.h>
 #include <unistd.h>
 
 extern const char *migration_settings_version;
-extern const struct setting_parser_info *migration_settings_set_roots[];
 
 const char *migration_settings_version = DOVECOT_ABI_VERSION;
 
+/* 2.4 wants to know all structs, 2.3 finds blocks below the root. */
+#ifdef HAVE_SETTINGS_GET
+extern const struct setting_parser_info *migration_settings_set_infos[];
+const struct setting_parser_info *migration_settings_set_infos[] = {
+	&migration_setting_parser_info, &migration_provider_setting_parser_info,
+	NULL
+};
+#else
+extern const struct setting_parser_info *migration_settings_set_roots[];
 const struct setting_parser_info *migration_settings_set_roots[] = {
 	&migration_setting_parser_info, NULL
 };
+#endif
 
 static bool check_file(const char *where, const char *key, const char *path,
 		       const char *hint, const char **error_r)

@@ -5,6 +5,7 @@
 #include "byteorder.h"
 #include "guid.h"
 #include "str.h"
+#include "migration-compat.h"
 #include "migration-leftover.h"
 
 #define MAILDIR_INFO ":2,"
@@ -18,11 +19,12 @@ maildir_is_of(const struct migration_journal_entry *entry, const char *name)
 	intmax_t secs;
 	uintmax_t usecs;
 
-	if (str_parse_intmax(name, &secs, &p) < 0 || !str_begins(p, ".M") ||
+	if (str_parse_intmax(name, &secs, &p) < 0 ||
+	    !str_begins_with(p, ".M") ||
 	    str_parse_uintmax(p + 2, &usecs, &p) < 0)
 		return FALSE;
 	rest = t_strdup_printf("P%s.%s", entry->pid, entry->host);
-	if (!str_begins(p, rest))
+	if (!str_begins_with(p, rest))
 		return FALSE;
 	p += strlen(rest);
 	return (*p == '\0' || *p == ',' || *p == ':') && secs >= entry->begun &&
@@ -70,7 +72,7 @@ bool migration_leftover_is_sdbox(
 	const struct migration_journal_entry *entry;
 	uint32_t uid;
 
-	if (!str_begins(name, SDBOX_FILE_PREFIX) ||
+	if (!str_begins_with(name, SDBOX_FILE_PREFIX) ||
 	    str_to_uint32(name + strlen(SDBOX_FILE_PREFIX), &uid) < 0 ||
 	    uid < next_uid)
 		return FALSE;

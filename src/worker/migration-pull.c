@@ -9,6 +9,7 @@
 #include "mailbox-list-private.h"
 #include "master-service.h"
 #include "migration-backoff.h"
+#include "migration-compat.h"
 #include "migration-exclude.h"
 #include "migration-follow.h"
 #include "migration-journal.h"
@@ -410,8 +411,7 @@ pull_become_user(const struct migration_pull_settings *set,
 	struct mail_storage_service_input input;
 	int ret;
 
-	i_zero(&input);
-	input.module = "mail";
+	migration_storage_input_init(&input);
 	input.service = "migration-worker";
 	input.username = set->username;
 	ret = mail_storage_service_lookup(set->storage, &input, service_r,

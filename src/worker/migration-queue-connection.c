@@ -10,6 +10,7 @@
 #include "strescape.h"
 #include "master-service.h"
 #include "master-service-settings.h"
+#include "migration-compat.h"
 #include "migration-limits.h"
 #include "migration-notes.h"
 #include "migration-progress.h"
@@ -364,7 +365,8 @@ static void queue_run_job(struct queue_connection *conn)
 	const char *error = "";
 
 	timeout_remove(&conn->to_run);
-	if (master_service_settings_get(master_service)->verbose_proctitle) {
+	if (master_service_get_service_settings(master_service)
+		    ->verbose_proctitle) {
 		process_title_set(t_strdup_printf("[%s %s]", conn->username,
 						  conn->provider));
 	}

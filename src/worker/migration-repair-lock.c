@@ -4,6 +4,7 @@
 #include "array.h"
 #include "sleep.h"
 #include "mailbox-list-private.h"
+#include "migration-compat.h"
 #include "migration-leftover.h"
 #include "migration-repair-lock.h"
 
@@ -102,7 +103,8 @@ static bool lock_is_name(struct mailbox_list *list, const char *name)
 	name = t_strdup_until(name, suffix);
 	return strcmp(name, "dovecot-uidlist") == 0 ||
 	       strcmp(name, "dovecot-keywords") == 0 ||
-	       strcmp(name, list->set.subscription_fname) == 0;
+	       strcmp(name, migration_list_get_subscriptions_filename(list)) ==
+		       0;
 }
 
 /* Maildir's folders of messages have no locks, and may be large. */

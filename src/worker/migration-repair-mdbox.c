@@ -9,6 +9,7 @@
 #include "mail-namespace.h"
 #include "mailbox-list-iter.h"
 #include "mailbox-list-private.h"
+#include "migration-compat.h"
 #include "migration-repair-mdbox.h"
 
 #include <fcntl.h>
@@ -274,8 +275,7 @@ static int mdbox_mend_references(struct mail_index *index,
 
 int migration_repair_mdbox(struct mailbox_list *list, const char **error_r)
 {
-	const struct mail_storage_settings *set =
-		mailbox_list_get_namespace(list)->mail_set;
+	const struct mail_storage_settings *set = list->mail_set;
 	HASH_TABLE_TYPE(mdbox_references) references;
 	struct mail_index *index;
 	const char *dir, *index_dir;

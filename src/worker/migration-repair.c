@@ -8,6 +8,7 @@
 #include "mail-namespace.h"
 #include "mail-storage-private.h"
 #include "mailbox-list-iter.h"
+#include "migration-compat.h"
 #include "migration-leftover.h"
 #include "migration-repair-lock.h"
 #include "migration-repair-mdbox.h"

@@ -5,11 +5,12 @@
 
 #include "lib.h"
 #include "array.h"
-#include "settings-parser.h"
 #include "restrict-access.h"
 #include "mail-storage-service.h"
 #include "master-service.h"
 #include "master-service-settings.h"
+#include "migration-compat.h"
+#include "migration-compat-settings.h"
 #include "migration-queue-connection.h"
 #include "migration-settings.h"
 #include "migration-unseal.h"
@@ -33,35 +34,6 @@ static void client_connected(struct master_service_connection *conn)
 					  &unsealer);
 }
 
-/* The mail storage service reads settings of its own afterwards and clears
-   what was read before, so these are copied. */
-static void read_settings(void)
-{
-	const struct setting_parser_info *set_roots[] = {
-		&migration_setting_parser_info, NULL
-	};
-	struct master_service_settings_input input;
-	struct master_service_settings_output output;
-	struct setting_parser_context *parser;
-	const char *error;
-
-	i_zero(&input);
-	input.roots = set_roots;
-	input.module = "migration";
-	input.service = "migration-worker";
-	if (master_service_settings_read(master_service, &input, &output,
-					 &error) < 0)
-		i_fatal("Error reading configuration: %s", error);
-	migration_set_pool = pool_alloconly_create("migration settings", 4096);
-	parser = settings_parser_dup(master_service_get_settings_parser(
-					     master_service),
-				     migration_set_pool);
-	migration_set =
-		master_service_settings_parser_get_others(master_service,
-							  parser)[0];
-	settings_parser_deinit(&parser);
-}
-
 int main(int argc, char *argv[])
 {
 	const enum master_service_flags service_flags =
@@ -76,15 +48,19 @@ int main(int argc, char *argv[])
 	if (master_getopt(master_service) > 0)
 		return FATAL_DEFAULT;
 
-	read_settings();
+	migration_set_pool = pool_alloconly_create("migration settings", 4096);
+	migration_set =
+		migration_compat_settings_read(&migration_setting_parser_info,
+					       "migration-worker",
+					       migration_set_pool);
 	master_service_init_log_with_pid(master_service);
 	if (migration_unsealer_init(migration_set->migration_private_key_file,
 				    &unsealer, &error) < 0)
 		i_fatal("migration_private_key_file: %s", error);
 
 	restrict_access_by_env(RESTRICT_ACCESS_FLAG_ALLOW_ROOT, NULL);
-	storage_service = mail_storage_service_init(master_service, NULL,
-						    storage_service_flags);
+	storage_service = migration_storage_service_init(master_service,
+							 storage_service_flags);
 	master_service_init_finish(master_service);
 
 	master_service_run(master_service, client_connected);

@@ -10,6 +10,7 @@
 #include "buffer.h"
 #include "read-full.h"
 #include "str.h"
+#include "migration-compat.h"
 #include "migration-fuzz.h"
 
 #include <ctype.h>
@@ -267,15 +268,15 @@ static void fuzz_parse_arg(struct fuzzer *fuzzer, const char *arg)
 {
 	const char *value;
 
-	if (str_begins(arg, "-runs=")) {
+	if (str_begins_with(arg, "-runs=")) {
 		value = arg + strlen("-runs=");
 		if (str_to_uint(value, &fuzzer->runs) < 0)
 			i_fatal("-runs: not a number: %s", value);
-	} else if (str_begins(arg, "-seed=")) {
+	} else if (str_begins_with(arg, "-seed=")) {
 		value = arg + strlen("-seed=");
 		if (str_to_uint64(value, &fuzzer->random) < 0)
 			i_fatal("-seed: not a number: %s", value);
-	} else if (str_begins(arg, "-dict=")) {
+	} else if (str_begins_with(arg, "-dict=")) {
 		fuzz_add_dictionary(fuzzer, arg + strlen("-dict="));
 	} else if (*arg == '-') {
 		i_fatal("Unknown option: %s "

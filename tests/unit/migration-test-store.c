@@ -93,7 +93,8 @@ static void
 test_store_exec_finished(const struct sql_commit_result *result,
 			 const char **error)
 {
-	*error = p_strdup(test_store_pool, result->error);
+	*error = p_strdup(test_store_pool,
+			  migration_compat_sql_error(result->error));
 }
 
 const char *test_store_try_exec(struct migration_store *store,

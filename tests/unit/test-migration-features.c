@@ -1,6 +1,7 @@
 /* Copyright (c) 2026 dovecot-migration authors, see the included COPYING file */
 
 #include "lib.h"
+#include "migration-compat.h"
 #include "migration-features.h"
 #include "test-common.h"
 
@@ -144,7 +145,7 @@ static void test_migration_features_parse(void)
 		error = "";
 		test_assert_idx(migration_features_parse(bad[i].setting, &set,
 							 &error) < 0, i);
-		test_assert_idx(str_begins(error, bad[i].word), i);
+		test_assert_idx(str_begins_with(error, bad[i].word), i);
 	}
 	test_end();
 }

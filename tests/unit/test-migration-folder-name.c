@@ -4,6 +4,7 @@
 #include "imap-utf7.h"
 #include "str.h"
 #include "unichar.h"
+#include "migration-compat.h"
 #include "migration-folder-name.h"
 #include "test-common.h"
 
@@ -288,7 +289,7 @@ static void test_migration_folder_name_deep(void)
 	test_assert_ucmp(count, >, 1);
 	for (unsigned int i = 0; i + 1 < count; i++)
 		test_assert_strcmp_idx(components[i], "a", i);
-	test_assert(str_begins(components[count - 1], "a-"));
+	test_assert(str_begins_with(components[count - 1], "a-"));
 	/* empty ones */
 	name = migration_folder_name(&names_dot, test_repeat(".", 1000));
 	test_assert(test_encoded_length(name) <= TEST_MAX_BYTES);

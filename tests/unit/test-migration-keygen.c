@@ -4,6 +4,7 @@
 #include "base64.h"
 #include "buffer.h"
 #include "hex-binary.h"
+#include "migration-compat.h"
 #include "migration-keygen.h"
 #include "migration-seal.h"
 #include "migration-secret.h"
@@ -63,11 +64,11 @@ static void test_migration_keygen_new(void)
 		    strspn(key_id, "0123456789abcdef") == 16);
 
 	text = test_read_file(private_path);
-	test_assert(str_begins(text, "-----BEGIN PRIVATE KEY-----\nMC4CAQAw"));
+	test_assert(str_begins_with(text, "-----BEGIN PRIVATE KEY-----\nMC4CAQAw"));
 	/* 48 bytes in base64 on one line */
 	test_assert_ucmp(strlen(text), ==, 28 + 64 + 1 + 26);
 	text = test_read_file(public_path);
-	test_assert(str_begins(text, "-----BEGIN PUBLIC KEY-----\nMCowBQYD"));
+	test_assert(str_begins_with(text, "-----BEGIN PUBLIC KEY-----\nMCowBQYD"));
 	test_assert_ucmp(strlen(text), ==, 27 + 60 + 1 + 25);
 	test_tmp_remove();
 	test_end();
@@ -175,7 +176,7 @@ static void test_migration_keygen_not_half(void)
 	test_assert(migration_keygen(private_path, public_path, &key_id,
 				     &error) < 0);
 	test_assert(error != NULL &&
-		    str_begins(error, "Cannot make the keys: ") &&
+		    str_begins_with(error, "Cannot make the keys: ") &&
 		    strstr(error, file) != NULL);
 	test_assert(test_count_files(test_tmp_path("")) == 1);
 	test_assert(migration_keygen(public_path, private_path, &key_id,

@@ -2,6 +2,7 @@
 
 #include "lib.h"
 #include "str.h"
+#include "migration-compat.h"
 #include "migration-reply.h"
 #include "test-common.h"
 
@@ -190,7 +191,7 @@ static void test_migration_reply_long(void)
 	str_append_c(str, 'y');
 	migration_reply_parse(str_data(str), str_len(str), &reply);
 	test_assert_ucmp(strlen(reply.text), ==, 303);
-	test_assert(str_begins(str_c(str) + 5, t_strdup_until(
+	test_assert(str_begins_with(str_c(str) + 5, t_strdup_until(
 		reply.text, reply.text + 300)));
 	test_assert_strcmp(reply.text + 300, "...");
 	test_end();

@@ -5,6 +5,7 @@
 #include "buffer.h"
 #include "hex-binary.h"
 #include "str.h"
+#include "migration-compat.h"
 #include "migration-box.h"
 #include "migration-keygen.h"
 #include "migration-limits.h"
@@ -626,7 +627,7 @@ test_bad_private(const char *text, const char *error_part, unsigned int i)
 	test_assert_idx(migration_unsealer_init(path, &unsealer, &error) < 0,
 			i);
 	test_assert_idx(error != NULL &&
-			str_begins(error, "Cannot read the private key: ") &&
+			str_begins_with(error, "Cannot read the private key: ") &&
 			strstr(error, path) != NULL &&
 			strstr(error, error_part) != NULL, i);
 	/* never the contents */

@@ -5,6 +5,7 @@
 #include "lib.h"
 #include "str.h"
 #include "test-common.h"
+#include "migration-compat.h"
 #include "migration-test-common.h"
 #include "migration-test-store.h"
 
@@ -205,7 +206,7 @@ static void test_migration_store_driver(void)
 		test_assert_idx(migration_store_init(&set, &store,
 						     &error) < 0, i);
 		test_assert_idx(error != NULL &&
-				str_begins(error, tests[i].error), i);
+				str_begins_with(error, tests[i].error), i);
 	}
 	test_end();
 }
@@ -342,18 +343,25 @@ static void test_migration_store_read_only(void)
 	test_end();
 }
 
+/* Another connection to the database: lib-sql shares those with the same
+   path. */
+static struct migration_store *test_store_other(void)
+{
+	return test_store_init(t_strconcat("/", test_store_path(), NULL),
+			       FALSE);
+}
+
 static void test_migration_store_locked(void)
 {
-	struct migration_store *store;
+	struct migration_store *store, *other;
 	struct migration_adoption adoption;
 	struct migration_record record;
-	struct sql_db *other;
 
 	test_begin("migration store: locked by somebody else");
 	store = test_store_open();
 	test_store_adopt(store, "user@old.example", NOW);
-	other = sql_init("sqlite", test_store_path());
-	sql_exec(other, "BEGIN IMMEDIATE");
+	other = test_store_other();
+	sql_exec(other->db, "BEGIN IMMEDIATE");
 	/* reading goes on */
 	test_assert(test_store_lookup(store, "user@old.example", &record) ==
 		    MIGRATION_STORE_RECORD);
@@ -361,12 +369,12 @@ static void test_migration_store_locked(void)
 	test_store_adoption(&adoption, "user2@old.example");
 	test_assert(test_store_try_adopt(store, &adoption, NOW) == -1);
 	test_assert_strcmp(test_store_error, "database is locked");
-	sql_exec(other, "COMMIT");
+	sql_exec(other->db, "COMMIT");
 	/* and works again */
 	test_assert(test_store_lookup(store, "user2@old.example", &record) ==
 		    MIGRATION_STORE_NOTHING);
 	test_assert(test_store_try_adopt(store, &adoption, NOW) == 1);
-	sql_unref(&other);
+	migration_store_deinit(&other);
 	migration_store_deinit(&store);
 	test_tmp_remove();
 	test_end();
@@ -374,20 +382,19 @@ static void test_migration_store_locked(void)
 
 static void test_migration_store_open_locked(void)
 {
-	struct migration_store *store;
-	struct sql_db *other;
+	struct migration_store *store, *other;
 
 	test_begin("migration store: locked while it is opened");
 	/* the driver warns when it closes a statement that failed */
 	test_expect_errors(UINT_MAX);
 	store = test_store_init(test_store_path(), TRUE);
-	other = sql_init("sqlite", test_store_path());
-	sql_exec(other, "BEGIN EXCLUSIVE");
+	other = test_store_other();
+	sql_exec(other->db, "BEGIN EXCLUSIVE");
 	test_assert(test_store_try_open(store) == -1);
 	test_assert(test_store_error_has("locked"));
-	sql_exec(other, "ROLLBACK");
+	sql_exec(other->db, "ROLLBACK");
 	test_assert(test_store_try_open(store) == 1);
-	sql_unref(&other);
+	migration_store_deinit(&other);
 	migration_store_deinit(&store);
 	test_tmp_remove();
 	test_end();
