@@ -19,6 +19,10 @@ from processes import session_processes
 DOVECOT = "/usr/sbin/dovecot"
 DOVEADM = "/usr/bin/doveadm"
 DOVECONF = "/usr/bin/doveconf"
+# 2.3 or 2.4 and later: how configurations are written
+VERSION = subprocess.run([DOVECOT, "--version"], capture_output=True,
+                         text=True, check=True).stdout.split()[0]
+IS_24 = tuple(map(int, re.findall(r"\d+", VERSION)[:2])) >= (2, 4)
 # Owner of the mail; needs no entry in /etc/passwd.
 MAIL_UID = MAIL_GID = 5000
 MAIL_LOCATIONS = {
@@ -26,6 +30,26 @@ MAIL_LOCATIONS = {
     "sdbox": "sdbox:~/sdbox",
     "mdbox": "mdbox:~/mdbox",
 }
+
+
+def for_version(old, new):
+    """The first for Dovecot 2.3, the second for 2.4."""
+    return new if IS_24 else old
+
+
+def passwd_file(kind, path, name="", options=""):
+    """A passdb or userdb block. path may have {user}, the name of whom is
+    looked up."""
+    if IS_24:
+        path = str(path).replace("{user}", "%{user | lower}")
+        return (f"{kind} {name or 'passwd-file'} {{\n"
+                f"  driver = passwd-file\n  passwd_file_path = {path}\n"
+                f"{options}}}\n")
+    path = str(path).replace("{user}", "%Lu")
+    return (f"{kind} {{\n  driver = passwd-file\n"
+            f"  args = username_format=%Lu {path}\n{options}}}\n")
+
+
 CRASH = re.compile(r"Panic:|Raw backtrace|killed with signal|dumped core")
 KILLED = "killed with signal 9"
 
@@ -220,11 +244,7 @@ class Dovecot:
                 if self.certificate is not None or not name.endswith("s")]
 
     def _common(self):
-        tls = "ssl = no\n"
-        if self.certificate is not None:
-            cert, key = self.certificate
-            tls = f"ssl = yes\nssl_cert = <{cert}\nssl_key = <{key}\n"
-        return f"""
+        return for_version(self._common_23, self._common_24)() + f"""
 base_dir = {self.folder}/run
 state_dir = {self.folder}/state
 instance_name = {self.folder.name}
@@ -237,12 +257,9 @@ mail_debug = yes
 
 protocols = {" ".join(self.protocols)}
 listen = 127.0.0.1
-{tls}
-disable_plaintext_auth = no
 auth_failure_delay = 0
 mail_max_userip_connections = 1000
 first_valid_uid = {MAIL_UID}
-mail_location = {MAIL_LOCATIONS[self.mail_format]}
 mail_fsync = never
 service anvil {{
   unix_listener anvil-auth-penalty {{
@@ -250,6 +267,33 @@ service anvil {{
   }}
 }}
 """ + self._login_services()
+
+    def _common_23(self):
+        tls = "ssl = no\n"
+        if self.certificate is not None:
+            cert, key = self.certificate
+            tls = f"ssl = yes\nssl_cert = <{cert}\nssl_key = <{key}\n"
+        return (f"{tls}disable_plaintext_auth = no\n"
+                f"mail_location = {MAIL_LOCATIONS[self.mail_format]}\n")
+
+    def _common_24(self):
+        tls = "ssl = no\n"
+        if self.certificate is not None:
+            cert, key = self.certificate
+            tls = (f"ssl = yes\nssl_server_cert_file = {cert}\n"
+                   f"ssl_server_key_file = {key}\n")
+        driver, path = MAIL_LOCATIONS[self.mail_format].split(":")
+        return f"""
+dovecot_config_version = {VERSION.split("-")[0]}
+dovecot_storage_version = {VERSION.split("-")[0]}
+{tls}
+auth_allow_cleartext = yes
+mail_driver = {driver}
+mail_path = {path}
+namespace inbox {{
+  inbox = yes
+}}
+"""
 
     def _login_services(self):
         services = []
@@ -260,7 +304,7 @@ service anvil {{
                              self.ports.get(protocol + "s", 0))
             services.append(f"""
 service {protocol}-login {{
-  service_count = 0
+  {for_version("service_count = 0", "restart_request_count = unlimited")}
   inet_listener {protocol} {{
     port = {plain}
   }}

@@ -5,8 +5,8 @@ import re
 
 from compare import connect, disk_fingerprint, read_account
 from corpus import seed_account
-from dovecot import (MAIL_GID, MAIL_UID, Dovecot, copy_folder,
-                     password_entry)
+from dovecot import (MAIL_GID, MAIL_UID, Dovecot, copy_folder, for_version,
+                     passwd_file, password_entry)
 from polling import wait_until
 
 DELIMITER = "."
@@ -38,20 +38,13 @@ service migration {{
   process_min_avail = 0
 }}
 mail_plugins = notify mail_log
-plugin {{
+{for_version("plugin {", "")}
   mail_log_events = delete undelete expunge save copy mailbox_create \\
     mailbox_delete mailbox_rename flag_change
   mail_log_fields = uid box msgid flags
-}}
-passdb {{
-  driver = passwd-file
-  args = username_format=%Lu {self.users}/%Lu
-}}
-userdb {{
-  driver = passwd-file
-  args = username_format=%Lu {self.users}/%Lu
-}}
-"""
+{for_version("}", "")}
+""" + passwd_file("passdb", self.users / "{user}") + \
+            passwd_file("userdb", self.users / "{user}")
 
     def add_user(self, user, password):
         """password is str or bytes; without a corpus the mailbox is empty."""

@@ -1,11 +1,12 @@
 """The role of the new server: the shipped conf.d with the plugin."""
 
 import os
+import subprocess
 from pathlib import Path
 
 from compare import connect, read_account
-from dovecot import (MAIL_GID, MAIL_LOCATIONS, MAIL_UID, Dovecot, own,
-                     password_entry)
+from dovecot import (IS_24, MAIL_GID, MAIL_LOCATIONS, MAIL_UID, Dovecot, own,
+                     passwd_file, password_entry)
 from imap import login
 from polling import wait_until
 from store import Store
@@ -43,15 +44,10 @@ class Target(Dovecot):
         self._copy_conf_d()
 
     def settings(self):
+        local_users = self.folder / "local-users"
         return f"""
-passdb {{
-  driver = passwd-file
-  args = username_format=%Lu {self.folder}/local-users
-}}
-userdb {{
-  driver = passwd-file
-  args = username_format=%Lu {self.folder}/local-users
-}}
+{passwd_file("passdb", local_users)}
+{passwd_file("userdb", local_users)}
 {self.databases}
 !include {self.folder}/conf.d/90-migration.conf
 {self.global_settings()}
@@ -118,6 +114,9 @@ userdb {{
         """The shipped files with this instance's paths."""
         folder = self.folder / "conf.d"
         folder.mkdir()
+        if IS_24:
+            self._copy_conf_d_24(folder)
+            return
         substitute(CONF_D / "90-migration.conf", folder, {
             "args = /etc/dovecot/migration-sql.conf.ext":
                 f"args = {folder}/migration-sql.conf.ext",
@@ -133,10 +132,27 @@ userdb {{
             "'maildir:~/Maildir'": f"'{MAIL_LOCATIONS[self.mail_format]}'",
         })
 
+    def _copy_conf_d_24(self, folder):
+        driver, path = MAIL_LOCATIONS[self.mail_format].split(":")
+        text = subprocess.run(["/bin/sh", CONF_D / "for-2.4"], text=True,
+                              capture_output=True, check=True).stdout
+        substitute(CONF_D / "90-migration.conf", folder, {
+            "sqlite_path = /var/lib/dovecot/migration/migration.sqlite":
+                f"sqlite_path = {self.store.path}",
+            "'/var/vmail/": f"'{self.folder}/mail/",
+            "'vmail' AS uid": f"'{MAIL_UID}' AS uid",
+            "'vmail' AS gid": f"'{MAIL_GID}' AS gid",
+            "'maildir' AS mail_driver": f"'{driver}' AS mail_driver",
+            "'~/Maildir' AS mail_path": f"'{path}' AS mail_path",
+            **({"= /etc/ssl/certs/ca-certificates.crt": f"= {self.ssl_ca}"}
+               if self.ssl_ca else {}),
+        }, text)
 
-def substitute(source, folder, replacements):
+
+def substitute(source, folder, replacements, text=None):
     """Copies a file with the replacements made; each must be possible."""
-    text = source.read_text()
+    if text is None:
+        text = source.read_text()
     for old, new in replacements.items():
         assert old in text, f"{source.name} has no {old!r} any longer"
         text = text.replace(old, new)
