@@ -13,6 +13,7 @@
 #include "ostream.h"
 #include "str.h"
 #include "strescape.h"
+#include "master-service.h"
 #include "migration-limits.h"
 #include "migration-protocol.h"
 #include "migration-sessions-switchboard.h"
@@ -40,6 +41,8 @@ struct migration_switchboard {
 	ARRAY_TYPE(const_string) guids;
 	/* kicks without an answer */
 	unsigned int unanswered;
+	bool version_seen:1;
+	/* of this list */
 	bool header_seen:1;
 };
 
@@ -96,16 +99,24 @@ static int switchboard_input_line(struct connection *conn, const char *line)
 	struct migration_switchboard *switchboard =
 		container_of(conn, struct migration_switchboard, conn);
 
-	if (!switchboard->header_seen) {
-		/* the names of alternative usernames */
-		switchboard->header_seen = TRUE;
+	if (!switchboard->version_seen) {
+		if (!version_string_verify(line, "anvil-server",
+					   ANVIL_MAJOR_VERSION)) {
+			e_error(conn->event, "anvil sent an invalid line %s",
+				line);
+			return -1;
+		}
+		switchboard->version_seen = TRUE;
 		return 1;
 	}
 	switch (switchboard->state) {
 	case ANVIL_STATE_IDLE:
 		break;
 	case ANVIL_STATE_LIST:
-		switchboard_session(switchboard, line);
+		/* first the names of alternative usernames */
+		if (switchboard->header_seen)
+			switchboard_session(switchboard, line);
+		switchboard->header_seen = TRUE;
 		break;
 	case ANVIL_STATE_KICK:
 		if (--switchboard->unanswered == 0)
@@ -181,7 +192,7 @@ static void switchboard_ask(struct migration_switchboard *switchboard,
 
 	switchboard->state = state;
 	if (conn->disconnected) {
-		switchboard->header_seen = FALSE;
+		switchboard->version_seen = FALSE;
 		if (connection_client_connect(conn) < 0) {
 			switchboard->to_fail =
 				timeout_add_short(0, switchboard_fail,
@@ -198,6 +209,7 @@ void migration_switchboard_list(struct migration_switchboard *switchboard)
 {
 	array_clear(&switchboard->guids);
 	p_clear(switchboard->pool);
+	switchboard->header_seen = FALSE;
 	switchboard_ask(switchboard, ANVIL_STATE_LIST, "CONNECT-DUMP\n");
 }
 

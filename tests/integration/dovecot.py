@@ -23,6 +23,8 @@ DOVECONF = "/usr/bin/doveconf"
 VERSION = subprocess.run([DOVECOT, "--version"], capture_output=True,
                          text=True, check=True).stdout.split()[0]
 IS_24 = tuple(map(int, re.findall(r"\d+", VERSION)[:2])) >= (2, 4)
+# What the log says of a login
+LOGGED_IN = "Logged in:" if IS_24 else "Login:"
 # Owner of the mail; needs no entry in /etc/passwd.
 MAIL_UID = MAIL_GID = 5000
 MAIL_LOCATIONS = {

@@ -6,6 +6,7 @@ import shutil
 
 from checks import Unchanged, assert_answer, assert_same_account
 from compare import explain
+from dovecot import LOGGED_IN
 from following import Model, look_here, look_there
 from polling import wait_until
 from provider import Provider
@@ -43,7 +44,7 @@ class QuickProvider(Provider):
                    lambda: len(self._marker_lines()) > seen)
 
     def _marker_lines(self):
-        return self.log_lines("info", f"Login: user=<{self.MARKER}>")
+        return self.log_lines("info", f"{LOGGED_IN} user=<{self.MARKER}>")
 
 
 def assert_moved(there, here):

@@ -7,6 +7,7 @@ import pytest
 
 from checks import (Unchanged, assert_answer, assert_moved, assert_verified)
 from conftest import CORPUS_PASSWORD, CORPUS_USER, seeded_provider
+from dovecot import LOGGED_IN
 from tap import Tap
 from target import plain_provider
 
@@ -141,7 +142,7 @@ def test_transports(provider, make_target, certificates, tls):
     assert_answer(target.login(CORPUS_USER, CORPUS_PASSWORD), "OK")
     target.store.wait_moved(CORPUS_USER)
     assert_moved(provider, target, CORPUS_USER)
-    logins = provider.log_lines("info", f"Login: user=<{CORPUS_USER}>")
+    logins = provider.log_lines("info", f"{LOGGED_IN} user=<{CORPUS_USER}>")
     # the last one is the comparison's own, which uses no TLS
     assert len(logins) >= 3
     assert all(("TLS" in line) == (tls != "no") for line in logins[:2])

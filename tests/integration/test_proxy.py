@@ -11,7 +11,7 @@ import pytest
 from blackhole import Blackhole
 from certs import Certificates
 from checks import assert_answer, assert_moved, assert_same_account
-from dovecot import password_entry
+from dovecot import LOGGED_IN, for_version, password_entry
 from polling import wait_until
 from provider import Provider
 from tap import Tap
@@ -116,7 +116,7 @@ def test_tls(old, make_target, certificates, tls):
         assert_answer(target.login(USER, PASSWORD), "OK")
         wait_until("two sessions", lambda: len(proxied(target)) == 2)
         old.settle_log()
-        logins = old.log_lines("info", f"Login: user=<{USER}>")
+        logins = old.log_lines("info", f"{LOGGED_IN} user=<{USER}>")
         assert len(logins) >= 3
         assert all("TLS" in line for line in logins)
         # nothing in clear
@@ -157,7 +157,7 @@ def test_certificate_of_another_ca(old, stranger, make_target, certificates,
         assert len(proxied(target)) == 1
         sent = b"".join(bytes(part) for part in tap.sent.values())
         assert b"LOGIN" not in sent and b"AUTHENTICATE" not in sent
-        assert stranger.log_lines("info", "Login") == []
+        assert stranger.log_lines("info", LOGGED_IN) == []
         target.stop()
 
 
@@ -175,7 +175,8 @@ def test_provider_is_not_trusted(old, folders, make_target, certificates,
     assert "Your mailbox is being moved" in answer.text
     assert proxied(target) == []
     assert len(target.log_lines("error", "passdb migration: ", "oldhost",
-                                "ssl_ca", "set ssl_ca = <",
+                                for_version("set ssl_ca = <",
+                                            "set ssl_client_ca_file = "),
                                 "users wait")) == 1
     target.store.wait_moved(USER)
     assert_answer(target.login(USER, PASSWORD), "OK")
@@ -214,10 +215,10 @@ def test_pop3(old, tap, make_target):
     with pytest.raises((poplib.error_proto, OSError)):
         client.stat()
     old.settle_log()
-    count = len(old.log_lines("info", "pop3-login: Info: Login"))
+    count = len(old.log_lines("info", f"pop3-login: Info: {LOGGED_IN}"))
     assert pop3_login(target, USER, PASSWORD).startswith("+OK")
     old.settle_log()
-    assert len(old.log_lines("info", "pop3-login: Info: Login")) == count
+    assert len(old.log_lines("info", f"pop3-login: Info: {LOGGED_IN}")) == count
 
 
 def test_pop3_without_pop3_host(old, tap, make_target):
