@@ -66,6 +66,15 @@
 #define migration_storage_input_init(input) i_zero(input)
 #endif
 
+/* --- doveadm --- */
+
+/* The option to run it before there is a configuration that it could read. */
+#ifdef HAVE_SETTINGS_GET
+#define MIGRATION_DOVEADM_WITHOUT_CONFIG "-O"
+#else
+#define MIGRATION_DOVEADM_WITHOUT_CONFIG "-c /dev/null"
+#endif
+
 /* --- lib-master --- */
 
 #ifdef HAVE_SETTINGS_GET

@@ -6,6 +6,7 @@
 #include "lib.h"
 #include "array.h"
 #include "settings-parser.h"
+#include "migration-compat.h"
 #include "migration-compat-settings.h"
 #include "migration-settings.h"
 
@@ -65,8 +66,9 @@ static bool check_private_file(const char *path, const char **error_r)
 static bool
 settings_check_files(const struct migration_settings *set, const char **error_r)
 {
-	static const char *hint = " (create the keys with: doveadm -c "
-				  "/dev/null migration key generate)";
+	static const char *hint =
+		" (create the keys with: doveadm " MIGRATION_DOVEADM_WITHOUT_CONFIG
+		" migration key generate)";
 	struct migration_provider_settings *provider;
 	const char *where;
 
