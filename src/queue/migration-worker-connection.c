@@ -22,6 +22,8 @@ struct migration_worker_connection {
 	unsigned int retry_after_secs;
 	bool finished:1;
 	bool aborted:1;
+	/* a line of it is being read */
+	bool in_input:1;
 };
 
 static struct connection_list *worker_connections = NULL;
@@ -155,6 +157,7 @@ static int worker_input_args(struct connection *_conn, const char *const *args)
 		container_of(_conn, struct migration_worker_connection, conn);
 	int ret = -1;
 
+	conn->in_input = TRUE;
 	if (strcmp(args[0], MIGRATION_VERB_MAILBOX) == 0)
 		ret = worker_input_mailbox(conn, args + 1);
 	else if (strcmp(args[0], MIGRATION_VERB_PROGRESS) == 0)
@@ -171,6 +174,9 @@ static int worker_input_args(struct connection *_conn, const char *const *args)
 		ret = worker_input_probe(conn, args + 1);
 	else if (strcmp(args[0], MIGRATION_VERB_FINISHED) == 0)
 		ret = worker_input_finished(conn, args + 1);
+	conn->in_input = FALSE;
+	if (conn->aborted)
+		return -1;
 	if (ret < 0 && !conn->finished)
 		e_error(_conn->event, "Worker sent invalid line %s", args[0]);
 	return ret;
@@ -278,7 +284,9 @@ void migration_worker_connection_abort(
 		return;
 	*_conn = NULL;
 	conn->aborted = TRUE;
-	worker_connection_destroy(&conn->conn);
+	/* whoever reads still looks at it, and then destroys it */
+	if (!conn->in_input)
+		worker_connection_destroy(&conn->conn);
 }
 
 unsigned int migration_worker_connections_get_limit(void)
