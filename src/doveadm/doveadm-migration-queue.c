@@ -3,6 +3,7 @@
 #include "lib.h"
 #include "connection.h"
 #include "ioloop.h"
+#include "lib-signals.h"
 #include "ostream.h"
 #include "str-sanitize.h"
 #include "doveadm-settings.h"
@@ -143,8 +144,19 @@ static void queue_ask_connect(struct queue_ask *ask, const char *path)
 	}
 }
 
+static void
+queue_ask_killed(const siginfo_t *si ATTR_UNUSED, void *context ATTR_UNUSED)
+{
+	io_loop_stop(current_ioloop);
+}
+
 static void queue_ask_run(struct queue_ask *ask, const char *request)
 {
+	/* 2.4's own handler stops another loop */
+	lib_signals_set_handler(SIGINT, LIBSIG_FLAGS_SAFE, queue_ask_killed,
+				ask);
+	lib_signals_set_handler(SIGTERM, LIBSIG_FLAGS_SAFE, queue_ask_killed,
+				ask);
 	/* timeouts count from there */
 	io_loop_time_refresh();
 	ask->to =
@@ -152,8 +164,10 @@ static void queue_ask_run(struct queue_ask *ask, const char *request)
 	queue_ask_send(ask, request);
 	io_loop_run(current_ioloop);
 	timeout_remove(&ask->to);
+	lib_signals_unset_handler(SIGTERM, queue_ask_killed, ask);
+	lib_signals_unset_handler(SIGINT, queue_ask_killed, ask);
 	if (!ask->finished) {
-		/* only doveadm's own signal handler stops the loop otherwise */
+		/* only a signal stops the loop otherwise */
 		ask->finished = TRUE;
 		ask->result = DOVEADM_MIGRATION_QUEUE_INTERRUPTED;
 	}

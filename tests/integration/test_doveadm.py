@@ -10,7 +10,7 @@ import pytest
 import liar_modes
 from checks import assert_answer
 from corpus import make_small_corpus
-from dovecot import DOVEADM
+from dovecot import DOVEADM, VERSION_LINES, for_version
 from liar import Liar, Session
 from polling import wait_until
 from ports import free_port
@@ -222,12 +222,14 @@ def test_failed_sync_is_explained(held):
     target, _ = held
     row = run_json(target, "show", VERA)[0]
     assert (row["state"], row["attempts"]) == ("retrying", "1")
-    assert "127.0.0.1" in row["error"]
+    # 2.4's imapc has the host in the log only
+    assert for_version("127.0.0.1", "disconnected") in row["error"]
     assert row["next_sync"] != "-"
     assert f"doveadm migration sync -u {VERA}" in row["next"]
     target.settle_log()
     (line,) = target.log_lines("error", " migration: ", VERA)
-    assert "127.0.0.1" in line and "next attempt in" in line
+    assert for_version("127.0.0.1", "disconnected") in line
+    assert "next attempt in" in line
     assert f"doveadm migration sync -u {VERA}" in line
 
 
@@ -297,7 +299,8 @@ def test_sync_password_refused(make_target):
 def test_key_generate(tmp_path):
     keys = tmp_path / "keys"
     config = tmp_path / "dovecot.conf"
-    config.write_text(f"migration_public_key_file = {keys}/public.pem\n"
+    config.write_text(VERSION_LINES +
+                      f"migration_public_key_file = {keys}/public.pem\n"
                       f"migration_private_key_file = {keys}/private.pem\n")
     command = [DOVEADM, "-c", config, "migration", "key", "generate"]
     first = subprocess.run(command, capture_output=True, text=True)
