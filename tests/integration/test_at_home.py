@@ -9,6 +9,7 @@ import pytest
 
 import liar_modes
 from checks import assert_answer
+from dovecot import for_version, passwd_file
 from liar import Liar
 from polling import wait_until
 from target import Target, plain_provider
@@ -17,8 +18,7 @@ LOCAL_USERS = {"lea@old.example": "lea's", "mia@home.example": "mia's"}
 
 
 def passwd_file_database(kind, path):
-    return (f"{kind} {{\n  driver = passwd-file\n"
-            f"  args = username_format=%Lu {path}\n}}\n")
+    return passwd_file(kind, path, name=path.name)
 
 
 @pytest.fixture(scope="module")
@@ -100,8 +100,12 @@ def test_failing_passdb_in_front(folders, liar):
     user: nothing is sent."""
     target = Target(folders("home"), {
         "oldhost": plain_provider(liar.port, "old.example")})
-    target.databases = ("passdb {\n  driver = sql\n  args = "
-                        f"{target.folder}/broken-sql.conf\n}}\n")
+    target.databases = for_version(
+        "passdb {\n  driver = sql\n  args = "
+        f"{target.folder}/broken-sql.conf\n}}\n",
+        "passdb sql {\n  sql_driver = sqlite\n"
+        f"  sqlite_path = {target.folder}/no-such-database/file\n"
+        "  query = SELECT password FROM users WHERE user = '%{user}'\n}\n")
     (target.folder / "broken-sql.conf").write_text(
         "driver = sqlite\n"
         f"connect = {target.folder}/no-such-database/file\n"
@@ -119,8 +123,9 @@ def pam_target(folders, liar, userdb):
     target = Target(folders("home"), {
         "oldhost": plain_provider(liar.port, "old.example")},
         {"migration_login": "local"})
-    target.databases = ("passdb {\n  driver = pam\n}\n"
-                        f"userdb {{\n  {userdb}\n}}\n")
+    target.databases = (
+        f"passdb {for_version('', 'pam')} {{\n  driver = pam\n}}\n"
+        f"userdb {for_version('', 'system')} {{\n  {userdb}\n}}\n")
     return target
 
 
@@ -145,8 +150,12 @@ def test_pam(folders, liar):
 
 def test_pam_without_userdb_passwd(folders, liar):
     """Nobody else can tell PAM's users from others: all are at home."""
-    userdb = "driver = static\n  args = uid=5000 gid=5000 home=/nowhere/%u " \
-             "allow_all_users=yes"
+    userdb = for_version(
+        "driver = static\n  args = uid=5000 gid=5000 home=/nowhere/%u "
+        "allow_all_users=yes",
+        "driver = static\n  userdb_static_allow_all_users = yes\n"
+        "  fields {\n    uid = 5000\n    gid = 5000\n"
+        "    home = /nowhere/%{user}\n  }")
     with pam_target(folders, liar, userdb) as target:
         contacts = liar.connections()
         for user in ("ursula@old.example", "wilma@old.example"):
