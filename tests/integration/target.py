@@ -144,6 +144,8 @@ class Target(Dovecot):
             "'vmail' AS gid": f"'{MAIL_GID}' AS gid",
             "'maildir' AS mail_driver": f"'{driver}' AS mail_driver",
             "'~/Maildir' AS mail_path": f"'{path}' AS mail_path",
+            **({"'.' AS mail_inbox_path": "'' AS mail_inbox_path"}
+               if driver != "maildir" else {}),
             **({"= /etc/ssl/certs/ca-certificates.crt": f"= {self.ssl_ca}"}
                if self.ssl_ca else {}),
         }, text)
