@@ -8,6 +8,7 @@ AC_DEFUN([MIGRATION_CHECK_DOVECOT], [
     [AC_INCLUDES_DEFAULT])
   MIGRATION_CHECK_DECL([str_begins_with], [])
   MIGRATION_CHECK_DECL([EVENT_FILTER_MERGE_OP_OR], [#include "event-filter.h"])
+  MIGRATION_CHECK_DECL([ISTREAM_DOT_LOOSE_EOT], [#include "istream-dot.h"])
   MIGRATION_CHECK_DECL([settings_get], [#include "settings.h"])
   MIGRATION_CHECK_DECL([master_service_get_service_settings],
     [#include "master-service.h"

@@ -21,6 +21,16 @@
 #define event_filter_merge(dest, src, op) event_filter_merge(dest, src)
 #endif
 
+/* --- lib-mail --- */
+
+/* Keeps the last line end, and takes bare LFs. */
+#ifdef HAVE_ISTREAM_DOT_LOOSE_EOT
+#define migration_istream_create_dot(input) \
+	i_stream_create_dot(input, ISTREAM_DOT_NO_TRIM | ISTREAM_DOT_LOOSE_EOT)
+#else
+#define migration_istream_create_dot(input) i_stream_create_dot(input, TRUE)
+#endif
+
 /* --- lib-index --- */
 
 #ifdef HAVE_MAIL_INDEX_GET_LAST_ERROR

@@ -12,6 +12,7 @@
 #include "str.h"
 #include "str-sanitize.h"
 #include "mail-user.h"
+#include "migration-compat.h"
 #include "migration-compat-tls.h"
 #include "migration-header-hash.h"
 #include "migration-pop3-reply.h"
@@ -194,7 +195,7 @@ pop3_read_reply(struct migration_pop3 *pop3, enum migration_pop3_reply *reply_r,
 static int
 pop3_read_lines(struct migration_pop3 *pop3, size_t max_bytes, buffer_t *lines)
 {
-	struct istream *input = i_stream_create_dot(pop3->input, TRUE);
+	struct istream *input = migration_istream_create_dot(pop3->input);
 	const unsigned char *data;
 	bool failed, too_long = FALSE;
 	uoff_t left_out = 0;

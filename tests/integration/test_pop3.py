@@ -10,6 +10,7 @@ import pytest
 from checks import Unchanged, assert_answer, assert_moved
 from corpus import Folder, Message, Writer
 from crasher import Crasher
+from dovecot import for_version
 from interrupter import Interrupter
 from pair import QuickProvider
 from polling import wait_until
@@ -135,7 +136,8 @@ def test_uidls(make_old, make_target, mail_format):
 
 @FORMATS
 def test_guids(make_old, make_target, mail_format):
-    old = make_old(make_inbox(40, 10), "pop3_uidl_format = %g\n")
+    old = make_old(make_inbox(40, 10), "pop3_uidl_format = " +
+                   for_version("%g", "%{guid}") + "\n")
     target = make_here(make_target, old, mail_format=mail_format)
     before = there(old)
     move(target)
