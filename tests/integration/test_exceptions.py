@@ -8,6 +8,7 @@ import pytest
 
 from checks import assert_answer, assert_moved, assert_verified
 from corpus import make_small_corpus
+from dovecot import for_version
 from provider import Provider
 from target import plain_provider
 
@@ -122,14 +123,22 @@ def test_huge_message(old, make_target, figures, mail_format):
     assert 0 < watch.bytes < 50 * 2**20
 
 
-QUOTA = """
+QUOTA = for_version("""
 mail_plugins = $mail_plugins quota
 plugin {
   quota = count:User quota
   quota_rule = *:messages=3
   quota_vsizes = yes
 }
-"""
+""", """
+mail_plugins {
+  quota = yes
+}
+quota "User quota" {
+  driver = count
+  message_count = 3
+}
+""")
 
 
 @pytest.mark.parametrize("quota", ["ignore", "enforce"])

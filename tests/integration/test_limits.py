@@ -8,6 +8,7 @@ import time
 import pytest
 
 from checks import assert_answer
+from dovecot import for_version
 from liar import Liar, Session
 from liar_modes import answering, closing_at, hanging_at, slow
 from ports import free_port
@@ -246,14 +247,15 @@ def test_idle_auth_remembers(make_target, liar):
     """Dovecot ends processes that nobody is connected to."""
     target = make_limited(make_target, liar.port, {
         "migration_login_refusal_time": "6 secs"})
-    restart_with(target, """
-service imap-login {
-  service_count = 1
-  idle_kill = 1 secs
-}
-service auth {
-  idle_kill = 1 secs
-}
+    idle_kill = for_version("idle_kill", "idle_kill_interval") + " = 1 secs"
+    restart_with(target, f"""
+service imap-login {{
+  {for_version("service_count", "restart_request_count")} = 1
+  {idle_kill}
+}}
+service auth {{
+  {idle_kill}
+}}
 """)
     assert told_each(target, ANNA, [b"wrong"]) == [REFUSED]
     auth, = main_auth(target)
@@ -269,6 +271,14 @@ service auth {
     assert len(liar.logins) == 2
 
 
+def metric(name, events, field):
+    """Counts events by the values of a field."""
+    group_by = for_version(
+        f"group_by = {field}",
+        f"group_by {field} {{\n    method discrete {{\n    }}\n  }}")
+    return f"metric {name} {{\n  filter = {events}\n  {group_by}\n}}\n"
+
+
 def metrics(target):
     """Value of the metrics' group -> how many events."""
     dump = target.doveadm_json("stats", "dump")
@@ -278,20 +288,14 @@ def metrics(target):
 def test_events(make_target, liar):
     target = make_limited(make_target, liar.port, {
         "migration_login_line": "0"}, max_logins=1)
-    restart_with(target, """
-metric finished {
-  filter = event=migration_login_finished
-  group_by = verdict
-}
-metric limited {
-  filter = event=migration_login_limited AND provider=oldhost
-  group_by = reason
-}
-metric breaker {
-  filter = event=migration_breaker_changed AND provider=oldhost
-  group_by = breaker
-}
-""")
+    restart_with(target, "".join(
+        metric(*each) for each in [
+            ("finished", "event=migration_login_finished", "verdict"),
+            ("limited",
+             "event=migration_login_limited AND provider=oldhost", "reason"),
+            ("breaker",
+             "event=migration_breaker_changed AND provider=oldhost",
+             "breaker")]))
     told_each(target, ANNA, wrong(3) + wrong(1) + [PASSWORD] * 2)
     liar.script = slow(1)
     login_all(target, new_users(4))

@@ -6,7 +6,7 @@ import threading
 import pytest
 
 from checks import assert_answer
-from dovecot import own
+from dovecot import for_version, own
 from liar import Liar, Session
 from polling import wait_until
 from target import Target, plain_provider
@@ -22,15 +22,25 @@ CREATE_ACCOUNT = ("INSERT INTO migration_account "
                   "VALUES (?, 'old.example', ?, 1, 1)")
 SET_PASSWORD = "UPDATE migration_account SET password = ? WHERE username = ?"
 
-# A userdb that knows nobody and asks the first one who comes to wait.
-GATE = """#!/bin/sh
-cat <&3 >/dev/null
+# The first one who comes has to wait.
+GATE = """
 if mkdir "{folder}/reached" 2>/dev/null; then
 	while [ ! -e "{folder}/open" ]; do
 		sleep 0.02
 	done
 fi
+"""
+# A userdb that knows nobody
+CHECKPASSWORD = f"""#!/bin/sh
+cat <&3 >/dev/null
+{GATE}
 exit 3
+"""
+LUA = f"""
+function auth_userdb_lookup(request)
+  os.execute([[{GATE}]])
+  return dovecot.auth.USERDB_RESULT_USER_UNKNOWN, "knows nobody"
+end
 """
 
 
@@ -43,10 +53,12 @@ class Gate:
         self.folder.mkdir()
         own(self.folder)
         script = self.folder / "script"
-        script.write_text(GATE.format(folder=self.folder))
+        script.write_text(for_version(CHECKPASSWORD, LUA).replace(
+            "{folder}", str(self.folder)))
         own(script)
-        target.databases = ("userdb {\n  driver = checkpassword\n"
-                            f"  args = {script}\n}}\n")
+        target.databases = for_version(
+            f"userdb {{\n  driver = checkpassword\n  args = {script}\n}}\n",
+            f"userdb lua {{\n  driver = lua\n  lua_file = {script}\n}}\n")
 
     def wait_reached(self):
         wait_until("a login to reach the gate",

@@ -289,8 +289,11 @@ def test_refused(make_old, make_target, folders):
     old = make_old(make_inbox(10, 0))
     deny = old.folder / "deny"
     deny.write_text(f"{USER}-pop3:\n")
-    old.extra = (f"passdb {{\n  driver = passwd-file\n  deny = yes\n"
-                 f"  args = username_format=%Lu-%Ls {deny}\n}}\n")
+    old.extra = for_version(
+        f"passdb {{\n  args = username_format=%Lu-%Ls {deny}\n",
+        f"passdb deny {{\n  passwd_file_path = {deny}\n"
+        "  auth_username_format = %{user | lower}-%{protocol | lower}\n") + \
+        "  driver = passwd-file\n  deny = yes\n}\n"
     # it must be the first one
     old.settings = lambda: old.extra + QuickProvider.settings(old)
     old.reload()

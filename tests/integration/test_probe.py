@@ -7,6 +7,7 @@ import sqlite3
 import pytest
 
 from checks import assert_answer
+from dovecot import for_version
 from liar import Liar, Session
 from pair import MODERN
 from polling import wait_until
@@ -48,7 +49,8 @@ namespace public {
   type = public
   prefix = Public.
   separator = .
-  location = maildir:%s/public
+""" + for_version("  location = maildir:%s/public\n",
+                  "  mail_driver = maildir\n  mail_path = %s/public\n") + """
   subscriptions = no
 }
 """
