@@ -278,6 +278,9 @@ probe_code_to_transport(const struct migration_probe *probe, CURLcode code)
 		return probe->contact.login != MIGRATION_ANSWER_NONE ?
 			       MIGRATION_TRANSPORT_OK :
 			       MIGRATION_TRANSPORT_NO_MECHANISM;
+#if LIBCURL_VERSION_NUM >= 0x080600
+	case CURLE_TOO_LARGE:
+#endif
 	case CURLE_WEIRD_SERVER_REPLY:
 		return MIGRATION_TRANSPORT_GARBAGE;
 	case CURLE_RECV_ERROR:
