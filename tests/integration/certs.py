@@ -5,9 +5,18 @@ from pathlib import Path
 
 
 def _openssl(*args, stdin=None):
-    subprocess.run(["openssl", *map(str, args)], check=True, input=stdin,
-                   text=True, stdout=subprocess.DEVNULL,
-                   stderr=subprocess.PIPE, timeout=60)
+    return subprocess.run(["openssl", *map(str, args)], check=True,
+                          input=stdin, text=True, stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, timeout=60)
+
+
+def _validity(days):
+    """Options of openssl x509."""
+    if days < 0 and "-not_after" in _openssl("x509", "-help").stderr:
+        # does without negative days, unlike older ones
+        return ["-not_before", "20200101000000Z",
+                "-not_after", "20200102000000Z"]
+    return ["-days", days]
 
 
 class Certificates:
@@ -37,7 +46,7 @@ class Certificates:
                  "-subj", f"/CN={hostname}", "-keyout", key, "-out", request)
         _openssl("x509", "-req", "-in", request, "-CA", self.ca,
                  "-CAkey", self.folder / "ca.key", "-CAcreateserial",
-                 "-days", days, "-out", cert, "-extfile", "/dev/stdin",
+                 *_validity(days), "-out", cert, "-extfile", "/dev/stdin",
                  stdin=f"subjectAltName=DNS:{hostname}\n")
         return cert, key
 
