@@ -34,7 +34,8 @@ class Nameserver:
 
     @property
     def queries(self):
-        """How many came; one that was sent again is the same one."""
+        """How many came about its names; one that was sent again is the same
+        one."""
         return len(self._asked)
 
     def _serve(self):
@@ -43,7 +44,8 @@ class Nameserver:
                 query, peer = self._socket.recvfrom(4096)
             except OSError:
                 return
-            self._asked.add(query)
+            if self._question(query)[0] in self.names:
+                self._asked.add(query)
             threading.Thread(target=self._answer, args=(query, peer),
                              daemon=True).start()
 
@@ -52,14 +54,19 @@ class Nameserver:
         with contextlib.suppress(OSError):
             self._socket.sendto(self._reply(query), peer)
 
-    def _reply(self, query):
-        """RFC 1035 section 4.1"""
+    @staticmethod
+    def _question(query):
+        """RFC 1035 section 4.1: the name, and where it ends."""
         labels, pos = [], 12
         while query[pos]:
             labels.append(query[pos + 1:pos + 1 + query[pos]].decode().lower())
             pos += 1 + query[pos]
+        return ".".join(labels), pos
+
+    def _reply(self, query):
+        name, pos = self._question(query)
         question, kind = query[12:pos + 5], query[pos + 2]
-        address = self.names.get(".".join(labels))
+        address = self.names.get(name)
         answer = b""
         if address is not None and kind == RECORD_A:
             answer = (b"\xc0\x0c\0\1\0\1\0\0\0\1\0\4" +

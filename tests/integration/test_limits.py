@@ -129,9 +129,9 @@ def test_refused_user(make_target, liar, limit, logins):
                         f"{limit} logins of this user")
     assert len(refused) == (6 - logins + 2 if limit else 0)
     # nobody else
-    came = len(liar.logins)
     target.login("bert@old.example", b"wrong")
-    assert len(liar.logins) == came + 1
+    assert len([login for login in liar.logins
+                if login.user == b"bert@old.example"]) == 1
     target.assert_serves_locally("mia@home.example", "mia's")
 
 
@@ -343,9 +343,11 @@ def test_at_most_max_logins_at_once(make_target, max_logins):
 def test_line_is_bounded(make_target, length):
     """2 run, the line takes its length, the rest is told at once."""
     came = min(2 + length, 12)
-    with Liar(slow(0.5)) as liar:
-        target = make_limited(make_target, liar.port,
-                              {"migration_login_line": length}, max_logins=2)
+    # all come while the first two are there
+    with Liar(slow(0.5 if came == 12 else 3)) as liar:
+        target = make_limited(make_target, liar.port, {
+            "migration_login_line": length,
+            "migration_login_timeout": "40 secs"}, max_logins=2)
         told = login_all(target, new_users(12))
         assert told.get("OK", 0) == came
         assert told.get("UNAVAILABLE", 0) == 12 - came
@@ -461,7 +463,8 @@ def test_breaker_empties_the_line(make_target):
     """Those who wait in line when it opens are not sent there any longer, nor
     do they wait out their time."""
     with Liar(hanging_at("greet")) as liar:
-        target = make_limited(make_target, liar.port, max_logins=2)
+        target = make_limited(make_target, liar.port, {
+            "migration_login_timeout": "40 secs"}, max_logins=2)
         with Burst(target, new_users(30), PASSWORD) as burst:
             wait_until("the first to be there",
                        lambda: liar.connections() == 2)
@@ -475,7 +478,7 @@ def test_breaker_empties_the_line(make_target):
         assert answers(burst) == {"UNAVAILABLE": 30}
         # two at once: the fifth failure had a sixth beside it
         assert 5 <= liar.connections() <= 6
-        assert burst.total_secs() < 4
+        assert burst.total_secs() < 20
 
 
 def test_half_open(make_target, figures):
