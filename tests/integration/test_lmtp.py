@@ -2,6 +2,7 @@
 
 import smtplib
 import time
+from pathlib import Path
 
 from checks import assert_answer
 from compare import differences
@@ -43,6 +44,22 @@ def deliver(target, user, marker):
 
 def inbox(target):
     return target.snapshot(USER, PASSWORD)["INBOX"].mails
+
+
+def test_debians_configuration(old, make_target):
+    """Debian 13's takes the domain away from recipients."""
+    target = make_target(
+        {"oldhost": plain_provider(old.ports["imap"], "old.example")},
+        overrides={"migration_login": "local"}, protocols=("imap", "lmtp"))
+    target.stop()
+    target.extra = Path("/usr/share/dovecot/conf.d/20-lmtp.conf").read_text()
+    target.start()
+    assert_answer(target.login(USER, PASSWORD), "OK")
+    target.store.wait_moved(USER)
+    before = inbox(target)
+    assert deliver(target, USER, "one") == 250
+    assert len(inbox(target)) == len(before) + 1
+    assert deliver(target, USER.replace("old", "new"), "two") == 550
 
 
 def test_delivery_to_a_moved_account(old, make_target):
