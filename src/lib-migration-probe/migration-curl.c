@@ -5,11 +5,9 @@
 #include "llist.h"
 #include "migration-limits.h"
 #include "migration-curl.h"
+#include "migration-compat-curl.h"
 
 #include <fcntl.h>
-#ifdef __GLIBC__
-#include <malloc.h>
-#endif
 #include <sys/socket.h>
 
 struct migration_curl {
@@ -230,12 +228,7 @@ int migration_curl_init(struct migration_curl **curl_r, const char **error_r)
 					   curl_easy_strerror(code));
 		return -1;
 	}
-#ifdef M_ARENA_MAX
-	/* libcurl resolves names in threads, and malloc would give each of them
-	   an arena of its own: 64 MB of address space, of which auth has 256 in
-	   all (vsz_limit) */
-	(void)mallopt(M_ARENA_MAX, 1);
-#endif
+	migration_curl_one_arena();
 	curl = i_new(struct migration_curl, 1);
 	curl->multi = curl_multi_init();
 	if (curl->multi == NULL) {

@@ -5,8 +5,8 @@
 #include "llist.h"
 #include "str-sanitize.h"
 #include "time-util.h"
-#include "migration-config.h"
 #include "migration-curl.h"
+#include "migration-compat-curl.h"
 #include "migration-limits.h"
 #include "migration-provider-status.h"
 #include "migration-reply.h"
@@ -257,7 +257,7 @@ static size_t probe_body_callback(char *data ATTR_UNUSED, size_t size,
 static enum migration_transport
 probe_code_to_transport(const struct migration_probe *probe, CURLcode code)
 {
-	switch (code) {
+	switch (migration_curl_code(code)) {
 	case CURLE_OK:
 		return MIGRATION_TRANSPORT_OK;
 	case CURLE_COULDNT_RESOLVE_HOST:
@@ -278,9 +278,6 @@ probe_code_to_transport(const struct migration_probe *probe, CURLcode code)
 		return probe->contact.login != MIGRATION_ANSWER_NONE ?
 			       MIGRATION_TRANSPORT_OK :
 			       MIGRATION_TRANSPORT_NO_MECHANISM;
-#if LIBCURL_VERSION_NUM >= 0x080600
-	case CURLE_TOO_LARGE:
-#endif
 	case CURLE_WEIRD_SERVER_REPLY:
 		return MIGRATION_TRANSPORT_GARBAGE;
 	case CURLE_RECV_ERROR:
@@ -558,12 +555,7 @@ probe_set_url(CURL *easy, const struct migration_provider_settings *set)
 						       "imap",
 					       ipv6 ? "[" : "", set->host,
 					       ipv6 ? "]" : "", set->port));
-#ifdef HAVE_CURLOPT_PROTOCOLS_STR
-	(void)curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "imap,imaps");
-#else
-	(void)curl_easy_setopt(easy, CURLOPT_PROTOCOLS,
-			       (long)(CURLPROTO_IMAP | CURLPROTO_IMAPS));
-#endif
+	migration_curl_only_imap(easy);
 	/* not what auth's environment may say */
 	(void)curl_easy_setopt(easy, CURLOPT_PROXY, "");
 }
@@ -595,10 +587,7 @@ static CURL *probe_create_easy(struct migration_probe *probe, long msecs)
 	(void)curl_easy_setopt(easy, CURLOPT_HEADERDATA, probe);
 	(void)curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION,
 			       probe_body_callback);
-#ifdef HAVE_CURLOPT_QUICK_EXIT
-	/* else the end of a probe waits for its resolver thread */
-	(void)curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
-#endif
+	migration_curl_quick_exit(easy);
 	return easy;
 }
 

@@ -1,11 +1,12 @@
 #!/usr/bin/python3
 """Who may know whom:
 
-  layers.py includes   arrows run from the processes to the libraries and from
-                       them to lib-migration; foreign libraries stay in the one
-                       module that is for them
-  layers.py switches   no "default:" in a switch over an enum of our own
-  layers.py headers    names, guards and first lines of files
+  layers.py includes    arrows run from the processes to the libraries and from
+                        them to lib-migration; foreign libraries stay in the one
+                        module that is for them
+  layers.py conditions  no #if outside of src/compat and the glue
+  layers.py switches    no "default:" in a switch over an enum of our own
+  layers.py headers     names, guards and first lines of files
 """
 
 import re
@@ -35,6 +36,15 @@ HOMES = {
     "openssl/": "lib-migration-seal",
     # the store has it from there
     "sql-api.h": "compat",
+}
+# Where Dovecot's versions may be told apart besides src/compat: the glue.
+CONDITIONS = {
+    "auth/migration-auth-compat.c",
+    "auth/migration-auth-compat.h",
+    "auth/passdb-migration.c",
+    "doveadm/doveadm-migration-compat.c",
+    "settings/migration-services.c",
+    "settings/migration-settings-module.c",
 }
 # Switches over somebody else's values: file and how many.
 DEFAULTS = {
@@ -73,6 +83,18 @@ def check_includes():
                                 f"{header} of {home}")
 
 
+def check_conditions():
+    """What differs between versions is in the places that are for it."""
+    for file in source_files():
+        name = str(file.relative_to(SRC))
+        if file.parent.name == "compat" or name in CONDITIONS:
+            continue
+        found = re.findall(r"^#\s*if.*", file.read_text(), re.M)
+        # the first one of a header is its guard
+        for condition in found[file.suffix == ".h":]:
+            problems.append(f"{name}: {condition} belongs to src/compat")
+
+
 def check_switches():
     found = Counter()
     for file in source_files():
@@ -101,8 +123,8 @@ def check_headers():
 
 
 def main():
-    {"includes": check_includes, "switches": check_switches,
-     "headers": check_headers}[sys.argv[1]]()
+    {"includes": check_includes, "conditions": check_conditions,
+     "switches": check_switches, "headers": check_headers}[sys.argv[1]]()
     sys.exit("\n".join(problems) if problems else 0)
 
 
