@@ -2,9 +2,11 @@
 
 #include "lib.h"
 #include "ioloop.h"
+#include "migration-common.h"
 #include "migration-login.h"
 #include "migration-state.h"
 #include "migration-store.h"
+#include "migration-transition.h"
 #include "migration-adopt.h"
 
 /* Somebody else may change the row between look and write, each at most a few
@@ -14,6 +16,7 @@
 struct migration_adopt {
 	pool_t pool;
 	struct migration_store *store;
+	struct event *event;
 	struct migration_adoption adoption;
 	migration_adopt_callback_t *callback;
 	void *context;
@@ -23,6 +26,8 @@ struct migration_adopt {
 	const char *login;
 	bool held;
 	enum migration_adopt_result expected;
+	/* states before and after */
+	const char *from, *to;
 	char *error;
 };
 
@@ -34,7 +39,27 @@ static void adopt_finish(struct migration_adopt *adopt,
 	adopt->callback(result, adopt->phase, adopt->login, adopt->held, error,
 			adopt->context);
 	i_free(adopt->error);
+	event_unref(&adopt->event);
 	pool_unref(&adopt->pool);
+}
+
+static void adopt_tell(struct migration_adopt *adopt)
+{
+	const struct migration_adoption *adoption = &adopt->adoption;
+	const char *result = adopt->expected == MIGRATION_ADOPT_CREATED ?
+				     "created" :
+				     "renewed";
+	struct event_passthrough *e =
+		event_create_passthrough(adopt->event)
+			->set_name("migration_adopted")
+			->add_str("user", adoption->username)
+			->add_str("provider", adoption->provider)
+			->add_str("result", result);
+
+	e_debug(e->event(), "Record of %s %s", adoption->username, result);
+	migration_transition_tell(adopt->event, adoption->username,
+				  adoption->provider, adopt->from, adopt->to,
+				  "");
 }
 
 static void adopt_written(int ret, const char *error, void *context)
@@ -42,6 +67,7 @@ static void adopt_written(int ret, const char *error, void *context)
 	struct migration_adopt *adopt = context;
 
 	if (ret > 0) {
+		adopt_tell(adopt);
 		adopt_finish(adopt, adopt->expected, NULL);
 		return;
 	}
@@ -79,6 +105,8 @@ static void adopt_looked(enum migration_store_found found,
 		adopt->phase = MIGRATION_PHASE_INITIAL;
 		adopt->login = adopt->adoption.login;
 		adopt->held = FALSE;
+		adopt->from = MIGRATION_TRANSITION_NONE;
+		adopt->to = migration_state_to_string(MIGRATION_STATE_QUEUED);
 		migration_store_adopt(adopt->store, &adopt->adoption,
 				      ioloop_time, adopt_written, adopt);
 		return;
@@ -99,7 +127,9 @@ static void adopt_looked(enum migration_store_found found,
 	adopt->held = migration_state_is_held(record, ioloop_time);
 	renewed = *record;
 	renewed.login = adopt->login;
+	adopt->from = migration_transition_state(record);
 	migration_state_renewed(&renewed, ioloop_time);
+	adopt->to = migration_transition_state(&renewed);
 	migration_store_renew(adopt->store, record, &renewed, &adopt->adoption,
 			      adopt_written, adopt);
 }
@@ -111,7 +141,7 @@ static void adopt_look(struct migration_adopt *adopt)
 			       adopt_looked, adopt);
 }
 
-void migration_adopt(struct migration_store *store,
+void migration_adopt(struct migration_store *store, struct event *event,
 		     const struct migration_adoption *src,
 		     migration_adopt_callback_t *callback, void *context)
 {
@@ -122,6 +152,8 @@ void migration_adopt(struct migration_store *store,
 	adopt = p_new(pool, struct migration_adopt, 1);
 	adopt->pool = pool;
 	adopt->store = store;
+	adopt->event = event_create(event);
+	event_add_category(adopt->event, &event_category_migration);
 	adopt->callback = callback;
 	adopt->context = context;
 	adopt->adoption.username = p_strdup(pool, src->username);

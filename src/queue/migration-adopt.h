@@ -26,8 +26,8 @@ migration_adopt_callback_t(enum migration_adopt_result result,
 			   bool held, const char *error, void *context);
 
 /* The callback is called exactly once, perhaps from inside. The adoption is
-   copied. */
-void migration_adopt(struct migration_store *store,
+   copied, and referenced is the event, whose children tell about it. */
+void migration_adopt(struct migration_store *store, struct event *event,
 		     const struct migration_adoption *adoption,
 		     migration_adopt_callback_t *callback, void *context);
 

@@ -266,8 +266,8 @@ static int auth_input_adopt(struct migration_auth_connection *conn,
 
 	question = auth_question_create(conn, id);
 	question->username = i_strdup(args[0]);
-	migration_adopt(migration_queue_get_store(conn->queue), &adoption,
-			auth_adopted, question);
+	migration_adopt(migration_queue_get_store(conn->queue),
+			conn->conn.event, &adoption, auth_adopted, question);
 	return 1;
 }
 

@@ -5,6 +5,7 @@
 #include "migration-common.h"
 #include "migration-queue.h"
 #include "migration-store.h"
+#include "migration-transition.h"
 #include "migration-control.h"
 
 #include <sysexits.h>
@@ -28,6 +29,8 @@ struct control_request {
 	pool_t pool;
 	struct migration_record *record;
 	const char *text;
+	/* its state before */
+	const char *from;
 };
 
 static void control_look(struct control_request *control);
@@ -95,6 +98,20 @@ static bool control_stops_sync(const struct control_request *control)
 	       !migration_state_may_sync(control->record);
 }
 
+static void control_tell_transition(struct control_request *control)
+{
+	const struct migration_record *record = control->record;
+
+	if (control->command == MIGRATION_COMMAND_DELETE) {
+		migration_transition_tell(control->event, record->username,
+					  record->provider, control->from,
+					  MIGRATION_TRANSITION_NONE, "");
+	} else {
+		migration_transition_tell_record(control->event, control->from,
+						 record);
+	}
+}
+
 static void control_written(int ret, const char *error, void *context)
 {
 	struct control_request *control = context;
@@ -115,6 +132,7 @@ static void control_written(int ret, const char *error, void *context)
 	}
 	migration_control_log(control->event, control->command, control->record,
 			      "an administrator", control->text);
+	control_tell_transition(control);
 	stopped =
 		t_strdup_printf("stopped by an administrator (%s)",
 				migration_command_to_string(control->command));
@@ -153,6 +171,8 @@ static void control_record(struct control_request *control,
 	enum migration_change change;
 	const char *text;
 
+	control->from =
+		p_strdup(control->pool, migration_transition_state(before));
 	if (control->command == MIGRATION_COMMAND_DELETE) {
 		control_delete(control, before);
 		return;
@@ -183,6 +203,7 @@ static void control_account(struct control_request *control)
 		.provider = "",
 	};
 
+	control->from = MIGRATION_TRANSITION_NONE;
 	if (control->command == MIGRATION_COMMAND_DELETE &&
 	    control->with_account)
 		control_delete(control, &nothing);

@@ -10,6 +10,7 @@
 #include "migration-settings.h"
 #include "migration-state.h"
 #include "migration-store.h"
+#include "migration-transition.h"
 #include "migration-finish.h"
 
 /* A full batch is followed by the next one after this time. */
@@ -36,6 +37,8 @@ struct finish_write {
 	pool_t pool;
 	struct migration_record *record;
 	const char *text;
+	/* its state before */
+	const char *from;
 };
 
 static void finish_look_in(struct migration_finish *finish, unsigned int msecs);
@@ -61,6 +64,8 @@ static void finish_written(int ret, const char *error, void *context)
 		migration_control_log(finish->event, MIGRATION_COMMAND_FINISH,
 				      write->record, "the configuration",
 				      write->text);
+		migration_transition_tell_record(finish->event, write->from,
+						 write->record);
 		if (finish->deinitialized) {
 			/* nobody is left to tell */
 		} else if (migration_state_may_sync(write->record)) {
@@ -88,6 +93,7 @@ static void finish_record(struct migration_finish *finish,
 	write->finish = finish;
 	write->pool = pool_alloconly_create("migration finish", 1024);
 	write->record = migration_record_dup(write->pool, record);
+	write->from = migration_transition_state(record);
 	if (migration_state_finish(write->record, ioloop_time, &text) !=
 	    MIGRATION_CHANGE_DONE)
 		i_unreached(); /* it is following */

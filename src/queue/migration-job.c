@@ -13,6 +13,7 @@
 #include "migration-store.h"
 #include "migration-job-notes.h"
 #include "migration-job-progress.h"
+#include "migration-transition.h"
 #include "migration-worker-connection.h"
 #include "migration-job.h"
 
@@ -28,6 +29,8 @@ struct migration_job {
 	struct migration_record *record;
 	/* what the end of the sync has made of it */
 	struct migration_record *ended;
+	/* and its state before that */
+	const char *state_before;
 
 	migration_job_callback_t *callback;
 	void *context;
@@ -39,11 +42,12 @@ struct migration_job {
 	struct migration_job_notes *notes;
 	/* what is known about the provider's server, NULL = nothing */
 	struct migration_provider_probe *probe;
-	/* when the worker of this moment began, and the how many-th it is */
-	struct timeval pull_started, hold_started;
+	/* when it began, the worker of this moment, and the how many-th it is */
+	struct timeval sync_started, pull_started, hold_started;
 	unsigned int pulls, sessions_ended;
-	/* messages that were here when it began */
+	/* what was here when it began */
 	unsigned int messages_before;
+	uint64_t bytes_before;
 	time_t last_write;
 	/* calls into the store that will still call back */
 	unsigned int store_calls;
@@ -75,6 +79,7 @@ migration_job_create(const struct migration_job_settings *set,
 	job->record = migration_record_dup(pool, record);
 	job->record->lease_owner = p_strdup(pool, set->owner);
 	job->messages_before = record->messages_done;
+	job->bytes_before = record->bytes_done;
 	job->progress = migration_job_progress_init();
 	job->notes = migration_job_notes_init();
 	job->outcome = MIGRATION_OUTCOME_TEMPORARY;
@@ -188,6 +193,27 @@ static const char *job_switch_text(const struct migration_job *job)
 			       job_msecs_since(&job->hold_started) / 100 % 10);
 }
 
+static struct event_passthrough *job_finished_event(struct migration_job *job)
+{
+	const struct migration_record *record = job->ended;
+
+	/* what was deleted meanwhile does not count as less than nothing */
+	return event_create_passthrough(job->event)
+		->set_name("migration_sync_finished")
+		->add_str("outcome", migration_outcome_to_string(job->outcome))
+		->add_int("duration", timeval_diff_usecs(&ioloop_timeval,
+							 &job->sync_started))
+		->add_int("messages", record->messages_done)
+		->add_int("bytes", record->bytes_done)
+		->add_int("new_messages",
+			  record->messages_done - I_MIN(record->messages_done,
+							job->messages_before))
+		->add_int("new_bytes",
+			  record->bytes_done -
+				  I_MIN(record->bytes_done, job->bytes_before))
+		->add_int("notes", record->notes);
+}
+
 /* "First full sync done: 5 messages, 700 bytes; ..." */
 static const char *job_done_text(const struct migration_job *job)
 {
@@ -221,14 +247,7 @@ static const char *job_done_text(const struct migration_job *job)
 static void job_log_result(struct migration_job *job)
 {
 	const struct migration_record *record = job->ended;
-	struct event_passthrough *e =
-		event_create_passthrough(job->event)
-			->set_name("migration_sync_finished")
-			->add_str("outcome",
-				  migration_outcome_to_string(job->outcome))
-			->add_int("messages", record->messages_done)
-			->add_int("bytes", record->bytes_done)
-			->add_int("notes", record->notes);
+	struct event_passthrough *e = job_finished_event(job);
 
 	switch (job->outcome) {
 	case MIGRATION_OUTCOME_DONE:
@@ -279,6 +298,9 @@ static void job_result_written(int ret, const char *error, void *context)
 			"Cannot write how the sync ended: %s - it "
 			"runs again when its lease ends",
 			error);
+	} else {
+		migration_transition_tell_record(job->event, job->state_before,
+						 job->ended);
 	}
 	if (!job->freed)
 		job_end_later(job);
@@ -335,6 +357,8 @@ static void job_result_looked_up(enum migration_store_found found,
 	result.retry_after_secs = job->retry_after_secs;
 	result.progressed = job->record->messages_done > job->messages_before;
 	result.finish_was_wanted = job->record->finish_wanted;
+	job->state_before =
+		p_strdup(job->pool, migration_transition_state(&now));
 	migration_state_sync_finished(&now, &result, ioloop_time,
 				      &job->set.timing, i_rand());
 	job->ended = migration_record_dup(job->pool, &now);
@@ -659,6 +683,7 @@ void migration_job_start(struct migration_job *job,
 	i_assert(!job->started);
 
 	job->started = TRUE;
+	job->sync_started = ioloop_timeval;
 	job->callback = callback;
 	job->context = context;
 	job->store_calls++;
