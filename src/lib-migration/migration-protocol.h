@@ -153,6 +153,12 @@
 /* CONTROLLED changed|unchanged <state> <text>: what people see now, "deleted"
    after delete. The text says what that means and may be empty. */
 #define MIGRATION_VERB_CONTROLLED "CONTROLLED"
+#define MIGRATION_WORD_CHANGED "changed"
+#define MIGRATION_WORD_UNCHANGED "unchanged"
+/* ADD <username> <provider> <remote user> <box> <login> <at home 0|1>: the user
+   is to be moved before the first login; answered as CONTROL. at home: a userdb
+   here knows the name. */
+#define MIGRATION_VERB_ADD "ADD"
 /* PROVIDERS: answered by PROVIDER lines as above, the sum over all auth
    processes, only of providers that one has told about, and at the end
    PROVIDERS <auth processes that are connected> */

@@ -177,6 +177,120 @@ bool migration_providers_is_new_name(
 		       NULL;
 }
 
+/* Which of the provider's domains is renamed to this one. Returns how many there
+   are; domain_r is one of them. */
+static unsigned int
+provider_old_domains(const struct migration_provider_settings *provider,
+		     const char *new_domain, const char **domain_r)
+{
+	const char *const *words, *p;
+	unsigned int count = 0;
+
+	words = t_strsplit_spaces(provider->domains, " \t\n");
+	for (; *words != NULL; words++) {
+		p = strchr(*words, '=');
+		if (p != NULL && strcasecmp(p + 1, new_domain) == 0) {
+			*domain_r = t_str_lcase(t_strdup_until(*words, p));
+			count++;
+		}
+	}
+	return count;
+}
+
+static int added_other_provider(const struct migration_provider_settings *set,
+				const char *username, const char *other,
+				const char **error_r)
+{
+	*error_r = t_strdup_printf(
+		"migration_provider %s does not serve the domain of %s, %s",
+		set->name, username,
+		other != NULL ?
+			t_strdup_printf("but migration_provider %s does",
+					other) :
+			t_strdup_printf("its domains are: %s", set->domains));
+	return -1;
+}
+
+/* The domain is none that anybody types at the provider. */
+static int find_added_here(const struct migration_provider_settings *provider,
+			   const char *username, const char *remote_user,
+			   struct migration_user *user_r, const char **error_r)
+{
+	const char *at = strrchr(username, '@'), *domain = "", *error;
+	unsigned int count;
+
+	count = at == NULL || at == username ?
+			0 :
+			provider_old_domains(provider, at + 1, &domain);
+	if (count == 0) {
+		return added_other_provider(provider, username, NULL, error_r);
+	}
+	if (count > 1 && remote_user == NULL) {
+		*error_r = t_strdup_printf(
+			"Several domains of migration_provider %s become %s: "
+			"say what the name of %s is there",
+			provider->name, at + 1, username);
+		return -1;
+	}
+	user_r->provider = provider;
+	user_r->local_user = t_str_lcase(username);
+	if (migration_provider_expand_user(
+		    provider->user,
+		    t_strconcat(t_strdup_until(username, at + 1), domain, NULL),
+		    &user_r->remote_user, &error) < 0) {
+		/* the settings were checked */
+		i_unreached();
+	}
+	return 0;
+}
+
+static bool remote_user_is_safe(const char *remote_user)
+{
+	return *remote_user != '\0' && username_is_safe(remote_user);
+}
+
+int migration_providers_find_added(
+	const struct migration_providers *providers,
+	const struct migration_provider_settings *provider,
+	const char *username, const char *remote_user,
+	struct migration_user *user_r, const char **error_r)
+{
+	enum migration_user_result result;
+
+	result = username_is_safe(username) ?
+			 migration_providers_find_user(providers, username,
+						       user_r) :
+			 MIGRATION_USER_REFUSED;
+	switch (result) {
+	case MIGRATION_USER_OK:
+		if (user_r->provider != provider) {
+			return added_other_provider(provider, username,
+						    user_r->provider->name,
+						    error_r);
+		}
+		break;
+	case MIGRATION_USER_FOREIGN:
+		if (find_added_here(provider, username, remote_user, user_r,
+				    error_r) < 0)
+			return -1;
+		break;
+	case MIGRATION_USER_REFUSED:
+		*error_r = "The user name is too long or has control "
+			   "characters";
+		return -1;
+	}
+	if (remote_user != NULL)
+		user_r->remote_user = remote_user;
+	if (!remote_user_is_safe(user_r->remote_user)) {
+		*error_r = t_strdup_printf(
+			"The name of %s at the provider is empty, too long or "
+			"has control characters",
+			username);
+		return -1;
+	}
+	return 0;
+}
+
 int migration_provider_expand_user(const char *format, const char *username,
 				   const char **remote_user_r,
 				   const char **error_r)

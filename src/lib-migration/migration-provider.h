@@ -46,6 +46,17 @@ migration_providers_find_user(const struct migration_providers *providers,
 bool migration_providers_is_new_name(
 	const struct migration_providers *providers, const char *username);
 
+/* Somebody who has not logged in yet and is to be moved from this provider: the
+   name as users type it there, or as it is here if the domain is renamed. The
+   name there is remote_user, or NULL = by the provider's "user" setting. Returns
+   0, or -1 if the provider does not serve the domain, if a name cannot be used,
+   or if it cannot be told what the name there is. */
+int migration_providers_find_added(
+	const struct migration_providers *providers,
+	const struct migration_provider_settings *provider,
+	const char *username, const char *remote_user,
+	struct migration_user *user_r, const char **error_r);
+
 /* Expands %u, %n and %d of a provider's "user" setting. Returns 0, or -1 for
    any other variable. The result is allocated from the data stack. */
 int migration_provider_expand_user(const char *format, const char *username,

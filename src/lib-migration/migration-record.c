@@ -3,6 +3,12 @@
 #include "lib.h"
 #include "migration-record.h"
 
+bool migration_record_awaits_login(const struct migration_record *record)
+{
+	return *record->account_password == '\0' &&
+	       *record->adopted_password == '\0';
+}
+
 struct migration_record *
 migration_record_dup(pool_t pool, const struct migration_record *src)
 {

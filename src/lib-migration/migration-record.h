@@ -39,7 +39,8 @@ struct migration_record {
 	const char *provider;
 	const char *remote_user;
 	/* How the provider accepted the password: "PLAIN" (AUTHENTICATE) or
-	   "LOGIN". The worker uses the same. */
+	   "LOGIN". The worker uses the same. Empty = nobody has logged in
+	   yet. */
 	const char *mechanism;
 
 	enum migration_phase phase;
@@ -52,7 +53,8 @@ struct migration_record {
 	/* An administrator has switched the local account off. */
 	bool account_disabled;
 	/* The hash that was written at the last good login at the provider.
-	   The account has another one = the user changed it here. */
+	   The account has another one = the user changed it here. Empty = nobody
+	   has logged in yet. */
 	const char *adopted_password;
 	/* Sealed password for the worker in base64, empty once destroyed. */
 	const char *credential;
@@ -86,6 +88,11 @@ struct migration_record {
 	const char *lease_owner;
 	time_t lease_until;
 };
+
+/* TRUE if an administrator has added the user and nobody has logged in since:
+   the provider, which is asked at the first login, knows the password, and here
+   is none. */
+bool migration_record_awaits_login(const struct migration_record *record);
 
 /* A copy with all its strings. */
 struct migration_record *

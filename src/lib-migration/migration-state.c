@@ -460,11 +460,17 @@ bool migration_state_wants_renewal(const struct migration_record *record)
 		record->reason == MIGRATION_REASON_LOCAL);
 }
 
+void migration_state_renew_credential(struct migration_record *record,
+				      time_t now)
+{
+	if (migration_state_wants_renewal(record))
+		record_go_on(record, now);
+}
+
 void migration_state_renewed(struct migration_record *record, time_t now)
 {
 	record->last_login = now;
-	if (migration_state_wants_renewal(record))
-		record_go_on(record, now);
+	migration_state_renew_credential(record, now);
 }
 
 unsigned int migration_record_progress(const struct migration_record *record)

@@ -180,6 +180,10 @@ time_t migration_state_finish_time(const struct migration_record *record,
    confirmed by the provider, because the sealed one may be unusable or the
    trouble here may be over. */
 bool migration_state_wants_renewal(const struct migration_record *record);
+/* There is something new to log in with at the provider: what was blocked by
+   the password, or by something here, goes on at once. */
+void migration_state_renew_credential(struct migration_record *record,
+				      time_t now);
 /* The provider has accepted the user's password again: what was blocked by
    the password, or by something here, goes on at once. */
 void migration_state_renewed(struct migration_record *record, time_t now);

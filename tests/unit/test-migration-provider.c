@@ -499,6 +499,97 @@ static void test_migration_provider_expand(void)
 	test_end();
 }
 
+static void test_migration_providers_find_added(void)
+{
+	static struct migration_provider_settings sets[] = {
+		{
+			.name = "oldhost",
+			.domains = "old.example brand.example=brand.net "
+				"a.example=many.net b.example=Many.net",
+			.user = "%u",
+		},
+		{
+			.name = "other",
+			.domains = "other.example",
+			.user = "%n",
+		},
+		{
+			.name = "empty",
+			.domains = "",
+			.user = "%u",
+		},
+	};
+	static const struct {
+		unsigned int provider;
+		const char *username, *remote_user;
+		/* NULL = refused, then error is a part of why */
+		const char *local, *remote, *error;
+	} tests[] = {
+		{ 0, "Anna@Old.example", NULL, "anna@old.example",
+		  "Anna@Old.example", NULL },
+		{ 0, "anna@old.example", "a17", "anna@old.example", "a17",
+		  NULL },
+		{ 1, "anna@other.example", NULL, "anna@other.example", "anna",
+		  NULL },
+		/* as they type it there, and as they are called here */
+		{ 0, "anna@brand.example", NULL, "anna@brand.net",
+		  "anna@brand.example", NULL },
+		{ 0, "Anna@Brand.net", NULL, "anna@brand.net",
+		  "Anna@brand.example", NULL },
+		{ 0, "anna@brand.net", "a17", "anna@brand.net", "a17", NULL },
+		{ 0, "anna@many.net", NULL, NULL, NULL, "Several domains" },
+		{ 0, "anna@many.net", "anna@b.example", "anna@many.net",
+		  "anna@b.example", NULL },
+		/* whose first login would not be asked about there */
+		{ 1, "anna@old.example", NULL, NULL, NULL,
+		  "but migration_provider oldhost does" },
+		{ 0, "anna@foreign.example", "a17", NULL, NULL,
+		  "its domains are: old.example" },
+		{ 1, "anna@brand.net", "a17", NULL, NULL, "its domains are" },
+		{ 2, "anna@old.example", NULL, NULL, NULL,
+		  "but migration_provider oldhost does" },
+		{ 0, "anna", NULL, NULL, NULL, "its domains are" },
+		{ 0, "@old.example", NULL, NULL, NULL, "its domains are" },
+		{ 0, "", NULL, NULL, NULL, "its domains are" },
+		{ 0, "an\tna@old.example", NULL, NULL, NULL, "control" },
+		{ 0, "an\tna@foreign.example", NULL, NULL, NULL, "control" },
+		{ 0, "anna@old.example", "", NULL, NULL, "empty" },
+		{ 0, "anna@old.example", "a\r17", NULL, NULL, "control" },
+	};
+	struct migration_providers *providers;
+	struct migration_user user;
+	const char *error, *name;
+	unsigned int i;
+	int ret;
+
+	test_begin("migration providers: somebody who is added");
+	if (migration_providers_init(test_settings_create(
+			sets, N_ELEMENTS(sets)), &providers, &error) < 0)
+		i_fatal("%s", error);
+	for (i = 0; i < N_ELEMENTS(tests); i++) {
+		error = "";
+		ret = migration_providers_find_added(
+			providers, &sets[tests[i].provider], tests[i].username,
+			tests[i].remote_user, &user, &error);
+		test_assert_idx((ret == 0) == (tests[i].local != NULL), i);
+		if (ret < 0) {
+			test_assert_idx(tests[i].error != NULL &&
+					strstr(error, tests[i].error) != NULL,
+					i);
+			continue;
+		}
+		test_assert_idx(user.provider == &sets[tests[i].provider], i);
+		test_assert_strcmp_idx(user.local_user, tests[i].local, i);
+		test_assert_strcmp_idx(user.remote_user, tests[i].remote, i);
+	}
+	name = t_strdup_printf("%0*d", MIGRATION_MAX_USERNAME_BYTES + 1, 0);
+	test_assert(migration_providers_find_added(
+		providers, &sets[0], "anna@old.example", name, &user,
+		&error) < 0);
+	migration_providers_deinit(&providers);
+	test_end();
+}
+
 int main(void)
 {
 	static void (*const test_functions[])(void) = {
@@ -511,6 +602,7 @@ int main(void)
 		test_migration_provider_new_name,
 		test_migration_provider_none,
 		test_migration_provider_expand,
+		test_migration_providers_find_added,
 		NULL
 	};
 	return test_run(test_functions);
