@@ -65,7 +65,7 @@ static void adopt_record(struct migration_store_write *write,
 	sql_statement_bind_str(stmt, 7, adoption->credential);
 	sql_statement_bind_str(stmt, 8, adoption->login);
 	sql_statement_bind_int64(stmt, 9, now);
-	sql_statement_bind_int64(stmt, 10, now);
+	sql_statement_bind_int64(stmt, 10, adoption->in_advance ? 0 : now);
 	sql_statement_bind_int64(stmt, 11, now);
 	migration_store_write_add(write, &stmt);
 }

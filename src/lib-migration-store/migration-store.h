@@ -49,6 +49,9 @@ struct migration_adoption {
 	/* Base64 */
 	const char *credential;
 	const char *login;
+	/* By an administrator, before anybody has logged in; password and
+	   mechanism are empty. */
+	bool in_advance;
 };
 
 /* Mailboxes whose figures are to be written. */

@@ -72,6 +72,28 @@ static void test_migration_store_adopt_new(void)
 	test_end();
 }
 
+static void test_migration_store_adopt_in_advance(void)
+{
+	struct migration_store *store;
+	struct migration_adoption adoption;
+	struct migration_record record;
+
+	test_begin("migration store adopt: before the first login");
+	store = test_store_open();
+	test_store_adoption(&adoption, USER);
+	adoption.password = adoption.mechanism = "";
+	adoption.in_advance = TRUE;
+	test_assert(test_store_try_adopt(store, &adoption, NOW) == 1);
+	record = test_store_record(store, USER);
+	test_assert_adopted(&record, &adoption);
+	test_assert(migration_record_awaits_login(&record));
+	test_assert(record.created == NOW && record.last_login == 0);
+	test_assert(migration_state_is_due(&record, NOW, FALSE));
+	migration_store_deinit(&store);
+	test_tmp_remove();
+	test_end();
+}
+
 /* What is in a value is never SQL. */
 static void test_migration_store_adopt_odd(void)
 {
@@ -591,6 +613,7 @@ int main(void)
 {
 	static void (*const test_functions[])(void) = {
 		test_migration_store_adopt_new,
+		test_migration_store_adopt_in_advance,
 		test_migration_store_adopt_odd,
 		test_migration_store_adopt_twice,
 		test_migration_store_adopt_callback,
