@@ -568,13 +568,27 @@ static void login_unfinished(struct migration_auth_request *req,
 	login_probe(req);
 }
 
+/* The record knows whose mailbox is being moved, which may be under a name of its
+   own. As typed, as long as that is the same name. */
+static void login_set_remote_user(struct migration_auth_request *req,
+				  const struct migration_auth_answer *answer)
+{
+	if (answer->type != MIGRATION_AUTH_ANSWER_RECORD ||
+	    strcmp(answer->provider, req->user.provider->name) != 0 ||
+	    strcasecmp(answer->remote_user, req->user.remote_user) == 0)
+		return;
+	req->user.remote_user = p_strdup(req->pool, answer->remote_user);
+}
+
 /* Returns FALSE if there is none: no record has said which, or it is not there
    any longer. */
 static bool login_set_provider(struct migration_auth_request *req,
 			       const struct migration_auth_answer *answer)
 {
-	if (req->user.provider != NULL)
+	if (req->user.provider != NULL) {
+		login_set_remote_user(req, answer);
 		return TRUE;
+	}
 	if (answer->type != MIGRATION_AUTH_ANSWER_RECORD)
 		return FALSE;
 	req->user.provider = migration_settings_find_provider(req->auth->set,

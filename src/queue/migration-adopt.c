@@ -81,6 +81,15 @@ static void adopt_written(int ret, const char *error, void *context)
 		adopt_look(adopt);
 }
 
+bool migration_record_is_home(const struct migration_record *record)
+{
+	if (record->account_disabled)
+		return TRUE;
+	/* who was added and has never logged in has no password here */
+	return record->phase == MIGRATION_PHASE_FINISHED &&
+	       !migration_record_awaits_login(record);
+}
+
 bool migration_record_password_changed(const struct migration_record *record)
 {
 	return strcmp(record->account_password, record->adopted_password) != 0;
@@ -91,6 +100,7 @@ static void adopt_looked(enum migration_store_found found,
 			 const char *error, void *context)
 {
 	struct migration_adopt *adopt = context;
+	struct migration_adoption adoption;
 	struct migration_record renewed;
 
 	switch (found) {
@@ -113,8 +123,7 @@ static void adopt_looked(enum migration_store_found found,
 	case MIGRATION_STORE_RECORD:
 		break;
 	}
-	if (record->phase == MIGRATION_PHASE_FINISHED ||
-	    record->account_disabled ||
+	if (migration_record_is_home(record) ||
 	    migration_record_password_changed(record)) {
 		adopt_finish(adopt, MIGRATION_ADOPT_HOME, NULL);
 		return;
@@ -130,7 +139,11 @@ static void adopt_looked(enum migration_store_found found,
 	adopt->from = migration_transition_state(record);
 	migration_state_renewed(&renewed, ioloop_time);
 	adopt->to = migration_transition_state(&renewed);
-	migration_store_renew(adopt->store, record, &renewed, &adopt->adoption,
+	adoption = adopt->adoption;
+	/* nothing is stored again of what has ended */
+	if (record->phase == MIGRATION_PHASE_FINISHED)
+		adoption.credential = "";
+	migration_store_renew(adopt->store, record, &renewed, &adoption,
 			      adopt_written, adopt);
 }
 

@@ -31,6 +31,9 @@ void migration_adopt(struct migration_store *store, struct event *event,
 		     const struct migration_adoption *adoption,
 		     migration_adopt_callback_t *callback, void *context);
 
+/* TRUE if the account is not, or no longer, being migrated: a wrong password is
+   nobody else's business. */
+bool migration_record_is_home(const struct migration_record *record);
 /* TRUE if the local password is not the one that was adopted last. */
 bool migration_record_password_changed(const struct migration_record *record);
 

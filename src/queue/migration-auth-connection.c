@@ -133,8 +133,7 @@ static void auth_looked_up(enum migration_store_found found,
 	case MIGRATION_STORE_RECORD:
 		break;
 	}
-	if (record->phase == MIGRATION_PHASE_FINISHED ||
-	    record->account_disabled) {
+	if (migration_record_is_home(record)) {
 		auth_answer(question, MIGRATION_VERB_HOME, NULL);
 		return;
 	}

@@ -7,6 +7,8 @@
 #include "str.h"
 #include "strescape.h"
 #include "master-service.h"
+#include "migration-add.h"
+#include "migration-addition.h"
 #include "migration-auth-connection.h"
 #include "migration-control.h"
 #include "migration-job.h"
@@ -308,8 +310,8 @@ doveadm_controlled(const struct migration_control_result *result, void *context)
 {
 	struct migration_doveadm_connection *conn = context;
 	const char *const args[] = { result->change == MIGRATION_CHANGE_DONE ?
-					     "changed" :
-					     "unchanged",
+					     MIGRATION_WORD_CHANGED :
+					     MIGRATION_WORD_UNCHANGED,
 				     result->state, result->text, NULL };
 
 	if (result->change == MIGRATION_CHANGE_REFUSED)
@@ -339,6 +341,33 @@ static int doveadm_input_control(struct migration_doveadm_connection *conn,
 	conn->refcount++;
 	migration_control(conn->queue, command, args[1], count == 3,
 			  conn->conn.event, doveadm_controlled, conn);
+	return 1;
+}
+
+/* <username> <provider> <remote user> <box> <login> <at home> */
+static int doveadm_input_add(struct migration_doveadm_connection *conn,
+			     const char *const *args)
+{
+	struct migration_addition addition;
+	const char *error;
+
+	if (str_array_length(args) != 6)
+		return -1;
+	error = migration_queue_get_error(conn->queue);
+	if (error != NULL) {
+		doveadm_refuse(conn, EX_TEMPFAIL, error);
+		return 1;
+	}
+	i_zero(&addition);
+	addition.username = args[0];
+	addition.provider = args[1];
+	addition.remote_user = args[2];
+	addition.credential = args[3];
+	addition.login = args[4];
+	addition.at_home = strcmp(args[5], "1") == 0;
+	conn->refcount++;
+	migration_add(conn->queue, &addition, conn->conn.event,
+		      doveadm_controlled, conn);
 	return 1;
 }
 
@@ -416,6 +445,8 @@ static int doveadm_input_args(struct connection *_conn, const char *const *args)
 		ret = doveadm_input_rate(conn, args + 1);
 	else if (strcmp(args[0], MIGRATION_VERB_CONTROL) == 0)
 		ret = doveadm_input_control(conn, args + 1);
+	else if (strcmp(args[0], MIGRATION_VERB_ADD) == 0)
+		ret = doveadm_input_add(conn, args + 1);
 	else if (strcmp(args[0], MIGRATION_VERB_PROVIDERS) == 0)
 		ret = doveadm_input_providers(conn);
 	if (ret < 0)
