@@ -1,24 +1,19 @@
 /* Copyright (c) 2026 dovecot-migration authors, see the included COPYING file */
 
 #include "lib.h"
-#include "array.h"
 #include "askpass.h"
 #include "lib-signals.h"
 #include "safe-memset.h"
-#include "sort.h"
-#include "str.h"
 #include "migration-limits.h"
 #include "migration-provider.h"
 #include "migration-secret.h"
 #include "migration-settings.h"
 #include "doveadm-migration-cmd.h"
 #include "doveadm-migration-contact.h"
+#include "doveadm-migration-password.h"
 #include "doveadm-migration-probe.h"
 
 #include <unistd.h>
-
-/* More than a terminal gives as one line: askpass() does not look. */
-#define TEST_PASSWORD_BUFFER_BYTES (8 * 1024)
 
 struct provider_test_context {
 	struct doveadm_migration_cmd cmd;
@@ -37,23 +32,6 @@ static const struct doveadm_migration_column provider_test_columns[] = {
 	{ NULL, 0 }
 };
 
-static const char *provider_test_names(const struct migration_settings *set)
-{
-	struct migration_provider_settings *provider;
-	ARRAY_TYPE(const_string) names;
-
-	t_array_init(&names, 8);
-	if (array_is_created(&set->providers)) {
-		array_foreach_elem(&set->providers, provider)
-			array_push_back(&names, &provider->name);
-	}
-	array_sort(&names, i_strcmp_p);
-	return array_count(&names) == 0 ?
-		       "no migration_provider is configured" :
-		       t_strdup_printf("the configured ones are: %s",
-				       t_array_const_string_join(&names, ", "));
-}
-
 static int provider_test_find_provider(struct provider_test_context *ctx)
 {
 	const char *name;
@@ -62,14 +40,8 @@ static int provider_test_find_provider(struct provider_test_context *ctx)
 		doveadm_migration_cmd_fail_usage(&ctx->cmd);
 		return -1;
 	}
-	ctx->provider = migration_settings_find_provider(ctx->cmd.set, name);
-	if (ctx->provider == NULL) {
-		doveadm_migration_cmd_fail(&ctx->cmd, EX_USAGE,
-					   "Unknown provider '%s': %s", name,
-					   provider_test_names(ctx->cmd.set));
-		return -1;
-	}
-	return 0;
+	ctx->provider = doveadm_migration_cmd_find_provider(&ctx->cmd, name);
+	return ctx->provider == NULL ? -1 : 0;
 }
 
 static int provider_test_check_user(struct provider_test_context *ctx,
@@ -121,28 +93,10 @@ static int provider_test_find_user(struct provider_test_context *ctx)
 	return provider_test_check_user(ctx, result);
 }
 
-/* One line, without what ends it. Returns FALSE if it does not fit. */
-static bool provider_test_read_line(char *buf, size_t buf_size, size_t *size_r)
-{
-	size_t size = 0;
-
-	/* byte by byte: the rest belongs to whoever reads next */
-	while (read(STDIN_FILENO, buf + size, 1) == 1) {
-		if (buf[size] == '\n')
-			break;
-		if (++size == buf_size)
-			return FALSE;
-	}
-	if (size > 0 && buf[size - 1] == '\r')
-		size--;
-	*size_r = size;
-	return TRUE;
-}
-
 static int provider_test_read_password(struct provider_test_context *ctx)
 {
 	unsigned int killed = signal_term_counter;
-	char buf[TEST_PASSWORD_BUFFER_BYTES];
+	char buf[DOVEADM_MIGRATION_PASSWORD_BUFFER_BYTES];
 	bool from_stdin = FALSE;
 	size_t size = 0;
 
@@ -154,7 +108,8 @@ static int provider_test_read_password(struct provider_test_context *ctx)
 					ctx->provider->host),
 			buf, sizeof(buf));
 		size = strlen(buf);
-	} else if (!provider_test_read_line(buf, sizeof(buf), &size)) {
+	} else if (doveadm_migration_password_read(buf, sizeof(buf), &size) <
+		   0) {
 		size = 0;
 	}
 	ctx->secret = migration_secret_create(buf, size);

@@ -146,6 +146,11 @@ show_next_state(const struct migration_record *record, time_t now)
 						 "the next sync",
 					 sync);
 	case MIGRATION_STATE_FINISHED:
+		if (migration_record_awaits_login(record)) {
+			return "waits for the user's first login, which is "
+			       "checked at the provider: there is no password "
+			       "here";
+		}
 		return "nothing: the migration is over and the stored "
 		       "password destroyed";
 	}

@@ -1,6 +1,8 @@
 /* Copyright (c) 2026 dovecot-migration authors, see the included COPYING file */
 
 #include "lib.h"
+#include "array.h"
+#include "sort.h"
 #include "migration-common.h"
 #include "migration-settings.h"
 #include "migration-store.h"
@@ -66,6 +68,38 @@ int doveadm_migration_cmd_outcome_code(enum migration_outcome outcome)
 		return EX_TEMPFAIL;
 	}
 	i_unreached();
+}
+
+static const char *cmd_provider_names(const struct migration_settings *set)
+{
+	struct migration_provider_settings *provider;
+	ARRAY_TYPE(const_string) names;
+
+	t_array_init(&names, 8);
+	if (array_is_created(&set->providers)) {
+		array_foreach_elem(&set->providers, provider)
+			array_push_back(&names, &provider->name);
+	}
+	array_sort(&names, i_strcmp_p);
+	return array_count(&names) == 0 ?
+		       "no migration_provider is configured" :
+		       t_strdup_printf("the configured ones are: %s",
+				       t_array_const_string_join(&names, ", "));
+}
+
+const struct migration_provider_settings *
+doveadm_migration_cmd_find_provider(struct doveadm_migration_cmd *cmd,
+				    const char *name)
+{
+	const struct migration_provider_settings *provider =
+		migration_settings_find_provider(cmd->set, name);
+
+	if (provider == NULL) {
+		doveadm_migration_cmd_fail(cmd, EX_USAGE,
+					   "Unknown provider '%s': %s", name,
+					   cmd_provider_names(cmd->set));
+	}
+	return provider;
 }
 
 static void cmd_store_opened(int ret, const char *error, void *context)

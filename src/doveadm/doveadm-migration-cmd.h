@@ -13,6 +13,7 @@
 #include "doveadm-print.h"
 #include "migration-state.h"
 
+struct migration_provider_settings;
 struct migration_settings;
 struct migration_store;
 
@@ -30,6 +31,7 @@ struct doveadm_migration_column {
 	enum doveadm_print_header_flags flags;
 };
 
+extern struct doveadm_cmd_ver2 doveadm_migration_cmd_add;
 extern struct doveadm_cmd_ver2 doveadm_migration_cmd_delete;
 extern struct doveadm_cmd_ver2 doveadm_migration_cmd_finish;
 extern struct doveadm_cmd_ver2 doveadm_migration_cmd_key_generate;
@@ -62,6 +64,12 @@ void doveadm_migration_cmd_fail(struct doveadm_migration_cmd *cmd,
 int doveadm_migration_cmd_outcome_code(enum migration_outcome outcome);
 /* The arguments are wrong: shows how the command is used. */
 void doveadm_migration_cmd_fail_usage(struct doveadm_migration_cmd *cmd);
+
+/* The settings of a provider, or NULL, which has failed the command with
+   EX_USAGE. */
+const struct migration_provider_settings *
+doveadm_migration_cmd_find_provider(struct doveadm_migration_cmd *cmd,
+				    const char *name);
 
 /* Opens the database as it is, nothing is made. Returns 0, or -1 if it does
    not exist or cannot be read. */

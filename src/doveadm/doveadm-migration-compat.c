@@ -1,6 +1,7 @@
 /* Copyright (c) 2026 dovecot-migration authors, see the included COPYING file */
 
 #include "lib.h"
+#include "auth-master.h"
 #include "doveadm.h"
 #include "doveadm-settings.h"
 #include "migration-compat-settings.h"
@@ -28,6 +29,12 @@ doveadm_migration_compat_get_settings(struct doveadm_cmd_context *cctx,
 	return set;
 }
 
+void doveadm_migration_compat_set_protocol(struct auth_user_info *info,
+					   const char *protocol)
+{
+	info->protocol = protocol;
+}
+
 #else
 
 void doveadm_migration_compat_init(void)
@@ -42,6 +49,12 @@ const struct migration_settings *doveadm_migration_compat_get_settings(
 {
 	return doveadm_setting_roots_get_settings(
 		&migration_setting_parser_info);
+}
+
+void doveadm_migration_compat_set_protocol(struct auth_user_info *info,
+					   const char *protocol)
+{
+	info->service = protocol;
 }
 
 #endif

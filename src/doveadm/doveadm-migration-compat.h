@@ -3,6 +3,7 @@
 
 /* What is different about doveadm in Dovecot 2.3 and 2.4. */
 
+struct auth_user_info;
 struct doveadm_cmd_context;
 struct migration_settings;
 
@@ -13,5 +14,9 @@ void doveadm_migration_compat_init(void);
 const struct migration_settings *
 doveadm_migration_compat_get_settings(struct doveadm_cmd_context *cctx,
 				      pool_t pool);
+
+/* For which protocol a user is looked up. */
+void doveadm_migration_compat_set_protocol(struct auth_user_info *info,
+					   const char *protocol);
 
 #endif

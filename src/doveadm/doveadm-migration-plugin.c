@@ -9,6 +9,7 @@
 const char *doveadm_migration_plugin_version = DOVECOT_ABI_VERSION;
 
 static struct doveadm_cmd_ver2 *const doveadm_migration_commands[] = {
+	&doveadm_migration_cmd_add,
 	&doveadm_migration_cmd_delete,
 	&doveadm_migration_cmd_finish,
 	&doveadm_migration_cmd_key_generate,
