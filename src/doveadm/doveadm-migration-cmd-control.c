@@ -2,15 +2,16 @@
 
 #include "lib.h"
 #include "array.h"
-#include "str.h"
-#include "str-sanitize.h"
+#include "istream.h"
 #include "strescape.h"
-#include "migration-limits.h"
+#include "wildcard-match.h"
 #include "migration-protocol.h"
 #include "migration-settings.h"
 #include "migration-store.h"
+#include "migration-user-list.h"
 #include "doveadm-migration-cmd.h"
 #include "doveadm-migration-queue.h"
+#include "doveadm-migration-results.h"
 #include "doveadm-migration-cmd-control.h"
 
 /* A database that other nodes write to as well may take its time. */
@@ -22,21 +23,17 @@ struct control_context {
 
 	/* one user was named, or NULL */
 	const char *username;
-	/* else of this provider, or NULL for all */
-	const char *provider;
+	/* else those of a file, or NULL */
+	struct istream *file;
+	/* else of this provider, and whose names match; NULL for all */
+	const char *provider, *mask;
 	bool with_account;
 
 	pool_t pool;
 	ARRAY_TYPE(const_string) usernames;
 	/* the next to ask about; the answer is about the one before */
 	unsigned int next;
-	bool printing;
-};
-
-static const struct doveadm_migration_column control_columns[] = {
-	{ "username", DOVEADM_PRINT_HEADER_FLAG_EXPAND },
-	{ "result", 0 },
-	{ NULL, 0 }
+	struct doveadm_migration_results results;
 };
 
 static int control_parse_args(struct control_context *ctx)
@@ -48,8 +45,14 @@ static int control_parse_args(struct control_context *ctx)
 	/* not cctx->username: without -u that is who runs doveadm */
 	if (doveadm_cmd_param_str(cctx, "user", &ctx->username)) {
 		ctx->username = t_str_lcase(ctx->username);
+		if (!wildcard_is_literal(ctx->username)) {
+			ctx->mask = ctx->username;
+			ctx->username = NULL;
+		}
 		count++;
 	}
+	if (doveadm_cmd_param_istream(cctx, "users-file", &ctx->file))
+		count++;
 	if (doveadm_cmd_param_str(cctx, "provider", &ctx->provider))
 		count++;
 	(void)doveadm_cmd_param_bool(cctx, "all", &all);
@@ -74,10 +77,31 @@ control_list_callback(int ret, const struct migration_record *record,
 		doveadm_migration_cmd_fail(&ctx->cmd, EX_TEMPFAIL,
 					   "Cannot read the records: %s",
 					   error);
-	} else if (ret > 0) {
+	} else if (ret > 0 &&
+		   (ctx->mask == NULL ||
+		    wildcard_match_icase(record->username, ctx->mask))) {
 		username = p_strdup(ctx->pool, record->username);
 		array_push_back(&ctx->usernames, &username);
 	}
+}
+
+static int control_read_file(struct control_context *ctx)
+{
+	ARRAY_TYPE(migration_user_line) lines;
+	const struct migration_user_line *line;
+	const char *username, *error;
+
+	if (migration_user_list_read(ctx->file, ctx->pool, &lines, &error) <
+	    0) {
+		doveadm_migration_cmd_fail(&ctx->cmd, EX_USAGE, "%s", error);
+		return -1;
+	}
+	array_foreach(&lines, line) {
+		/* a file that add was given fits, too */
+		username = str_lcase(p_strdup(ctx->pool, line->username));
+		array_push_back(&ctx->usernames, &username);
+	}
+	return 0;
 }
 
 /* Returns 0, or -1 if the command has failed. */
@@ -87,6 +111,8 @@ static int control_find_users(struct control_context *ctx)
 		array_push_back(&ctx->usernames, &ctx->username);
 		return 0;
 	}
+	if (ctx->file != NULL)
+		return control_read_file(ctx);
 	if (doveadm_migration_cmd_open_store(&ctx->cmd) < 0)
 		return -1;
 	migration_store_list(ctx->cmd.store, ctx->provider,
@@ -122,85 +148,39 @@ static const char *control_next_request(void *context)
 						   "");
 }
 
-/* Not before there is something: a command that fails prints nothing. */
-static void control_print_init(struct control_context *ctx)
-{
-	if (ctx->printing)
-		return;
-	ctx->printing = TRUE;
-	doveadm_migration_cmd_print_init(DOVEADM_PRINT_TYPE_TABLE,
-					 control_columns);
-}
-
-static void
-control_print(struct control_context *ctx, const char *username,
-	      const char *result, const char *what, const char *text)
-{
-	control_print_init(ctx);
-	doveadm_print(username);
-	doveadm_print(t_strconcat(result, ": ", what,
-				  *what != '\0' && *text != '\0' ? "; " : "",
-				  str_sanitize(text, MIGRATION_MAX_ERROR_BYTES),
-				  NULL));
-}
-
-static int control_refused(struct control_context *ctx, const char *username,
-			   const char *const *args)
-{
-	unsigned int code;
-
-	if (str_to_uint(args[0], &code) < 0 || code == 0 || code > 255)
-		return -1;
-	/* of several users some may be past it, or gone since */
-	if (ctx->username == NULL && (code == EX_USAGE || code == EX_NOUSER)) {
-		control_print(ctx, username, "refused", "", args[1]);
-	} else {
-		doveadm_migration_cmd_fail(
-			&ctx->cmd, code, "%s: %s", username,
-			str_sanitize(args[1], MIGRATION_MAX_ERROR_BYTES));
-	}
-	return 0;
-}
-
 static int control_queue_line(const char *const *args, void *context)
 {
 	struct control_context *ctx = context;
 	const char *username = array_idx_elem(&ctx->usernames, ctx->next - 1);
-	unsigned int count = str_array_length(args);
 
-	if (strcmp(args[0], MIGRATION_VERB_CONTROLLED) == 0 && count >= 4) {
-		control_print(ctx, username, str_sanitize(args[1], 80),
-			      str_sanitize(args[2], 80), args[3]);
-		return 0;
-	}
-	if (strcmp(args[0], MIGRATION_VERB_REFUSED) == 0 && count >= 3)
-		return control_refused(ctx, username, args + 1);
-	return -1;
+	return doveadm_migration_results_add(&ctx->results, username, args);
 }
 
 static void control_run(struct control_context *ctx)
 {
 	const char *error;
 
+	doveadm_migration_results_init(&ctx->results, &ctx->cmd,
+				       ctx->username != NULL);
 	if (array_count(&ctx->usernames) == 0) {
-		control_print_init(ctx);
+		doveadm_migration_results_end(&ctx->results);
 		return;
 	}
 	switch (doveadm_migration_queue_ask_all(
 		ctx->cmd.event, control_next_request, CONTROL_ANSWER_SECS,
 		control_queue_line, ctx, &error)) {
 	case DOVEADM_MIGRATION_QUEUE_OK:
-		return;
+		break;
 	case DOVEADM_MIGRATION_QUEUE_NOT_RUNNING:
 	case DOVEADM_MIGRATION_QUEUE_ERROR:
 		doveadm_migration_cmd_fail(&ctx->cmd, EX_TEMPFAIL, "%s", error);
-		return;
+		break;
 	case DOVEADM_MIGRATION_QUEUE_INTERRUPTED:
 		/* the rest was not asked for */
 		doveadm_exit_code = EX_TEMPFAIL;
-		return;
+		break;
 	}
-	i_unreached();
+	doveadm_migration_results_end(&ctx->results);
 }
 
 void doveadm_migration_cmd_control(struct doveadm_cmd_context *cctx,

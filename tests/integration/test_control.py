@@ -4,6 +4,7 @@ finish, delete; and what the provider's answers do (doc/states.md)."""
 import base64
 import json
 import os
+import re
 import shutil
 import time
 import urllib.request
@@ -706,6 +707,98 @@ def test_finish_after_many(make):
     wait_until("all to be finished", lambda: target.store.rows(
         "SELECT COUNT(*) AS n FROM migration_job WHERE phase = 'finished' "
         "AND credential = ''")[0]["n"] == len(users))
+
+
+# Many users
+
+def insert_users(target, names, **columns):
+    """Records as of users who are followed, and whose next sync is far
+    away."""
+    values = {"provider": "oldhost", "remote_user": "r", "mechanism": "PLAIN",
+              "phase": "following", "control": "active",
+              "adopted_password": "x", "credential": "box", "login": "wait",
+              "created": 1, "next_sync": 2**40, **columns}
+    target.store.write_many(
+        "INSERT INTO migration_account (username, domain, password, created) "
+        "VALUES (?, 'old.example', 'x', 1)", [(name,) for name in names])
+    target.store.write_many(
+        f"INSERT INTO migration_job (username, {', '.join(values)}) VALUES "
+        f"(?{', ?' * len(values)})",
+        [(name, *values.values()) for name in names])
+
+
+def paused(target):
+    return [row["username"] for row in target.store.rows(
+        "SELECT username FROM migration_job WHERE control = 'paused' "
+        "ORDER BY username")]
+
+
+def control_many(target, command, *args):
+    """The rows of the answer, and the counts."""
+    result = target.doveadm("migration", command, *args, formatter="json")
+    assert result.returncode == 0, result.stderr
+    rows = {row["username"]: row["result"]
+            for row in json.loads(result.stdout)}
+    counts = re.search(r"changed: (\d+), unchanged: (\d+), refused: (\d+)",
+                       result.stderr)
+    assert counts, result.stderr
+    return rows, tuple(map(int, counts.groups()))
+
+
+def test_mask(make):
+    target = make()
+    insert_users(target, ["anna@old.example", "annika@old.example",
+                          "ben@old.example", "anna@new.example"])
+    rows, counts = control_many(target, "pause", "-u", "ANN*@old.example")
+    assert list(rows) == ["anna@old.example", "annika@old.example"]
+    assert counts == (2, 0, 0)
+    assert paused(target) == list(rows)
+    rows, counts = control_many(target, "pause", "-u", "ann?@*")
+    assert rows["anna@old.example"] == "unchanged: paused"
+    assert counts == (1, 1, 0)
+    assert control_many(target, "pause", "-u", "nobody*") == ({}, (0, 0, 0))
+    # of those who are paused none can be tried again
+    rows, counts = control_many(target, "retry", "-u", "*@old.example")
+    assert rows["anna@old.example"].startswith("refused: ")
+    assert counts == (0, 1, 2)
+    assert control_many(target, "delete", "--account", "-u",
+                        "ann*")[1] == (3, 0, 0)
+    assert target.store.accounts() == ["ben@old.example"]
+
+
+def test_users_of_a_file(make):
+    target = make()
+    insert_users(target, ["anna@old.example", "ben@old.example",
+                          "cleo@old.example"])
+    users = target.folder / "users"
+    # one that was made for add fits, too
+    users.write_text("# all but Ben\n\nAnna@old.example a17\n"
+                     "nobody@old.example\ncleo@old.example")
+    rows, counts = control_many(target, "pause", "-F", users)
+    assert list(rows) == ["anna@old.example", "nobody@old.example",
+                          "cleo@old.example"]
+    assert rows["nobody@old.example"] == "refused: no such user"
+    assert counts == (2, 0, 1)
+    assert paused(target) == ["anna@old.example", "cleo@old.example"]
+    assert control_many(target, "pause", "-F", users)[1] == (0, 2, 1)
+    for text, complaint in (("", "no users"), ("a@x\na@x b c\n", "line 2"),
+                            ("a@x\nA@X\n", "line 1")):
+        users.write_text(text)
+        assert complaint in control(target, "resume", "-F", users, code=USAGE)
+    assert "No such file" in control(target, "resume", "-F", "/no/file",
+                                     code=USAGE)
+    control(target, "resume", "-F", users, "-A", code=USAGE)
+    assert len(paused(target)) == 2
+
+
+def test_all_and_provider(make):
+    target = make()
+    insert_users(target, ["anna@old.example", "ben@old.example"])
+    insert_users(target, ["gone@old.example"], provider="formerhost")
+    assert control_many(target, "pause", "-p", "oldhost")[1] == (2, 0, 0)
+    assert control_many(target, "pause", "-A")[1] == (1, 2, 0)
+    assert control_many(target, "resume", "-p", "formerhost")[1] == (1, 0, 0)
+    assert "nohost" in control(target, "pause", "-p", "nohost", code=USAGE)
 
 
 def test_http_api(folders, liar):
