@@ -35,6 +35,8 @@ extern struct doveadm_cmd_ver2 doveadm_migration_cmd_add;
 extern struct doveadm_cmd_ver2 doveadm_migration_cmd_delete;
 extern struct doveadm_cmd_ver2 doveadm_migration_cmd_finish;
 extern struct doveadm_cmd_ver2 doveadm_migration_cmd_key_generate;
+extern struct doveadm_cmd_ver2 doveadm_migration_cmd_key_list;
+extern struct doveadm_cmd_ver2 doveadm_migration_cmd_key_rotate;
 extern struct doveadm_cmd_ver2 doveadm_migration_cmd_list;
 extern struct doveadm_cmd_ver2 doveadm_migration_cmd_pause;
 extern struct doveadm_cmd_ver2 doveadm_migration_cmd_provider_list;

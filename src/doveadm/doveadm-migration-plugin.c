@@ -13,6 +13,8 @@ static struct doveadm_cmd_ver2 *const doveadm_migration_commands[] = {
 	&doveadm_migration_cmd_delete,
 	&doveadm_migration_cmd_finish,
 	&doveadm_migration_cmd_key_generate,
+	&doveadm_migration_cmd_key_list,
+	&doveadm_migration_cmd_key_rotate,
 	&doveadm_migration_cmd_list,
 	&doveadm_migration_cmd_pause,
 	&doveadm_migration_cmd_provider_list,

@@ -4,6 +4,7 @@
 #include "base64.h"
 #include "buffer.h"
 #include "eacces-error.h"
+#include "hex-binary.h"
 #include "randgen.h"
 #include "read-full.h"
 #include "str.h"
@@ -143,6 +144,11 @@ void migration_sealer_deinit(struct migration_sealer **_sealer)
 	*_sealer = NULL;
 	EVP_PKEY_free(sealer->key);
 	i_free(sealer);
+}
+
+const char *migration_sealer_get_key_id(const struct migration_sealer *sealer)
+{
+	return binary_to_hex(sealer->key_id, sizeof(sealer->key_id));
 }
 
 /* A key pair that is used for one box and forgotten. */

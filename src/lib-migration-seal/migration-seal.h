@@ -1,8 +1,8 @@
 #ifndef MIGRATION_SEAL_H
 #define MIGRATION_SEAL_H
 
-/* Seals a user's password for the worker. Only auth links this: it has the
-   public key and can never open what it sealed. Does not block. */
+/* Seals a user's password for the worker, in auth and in doveadm: whoever has
+   only the public key can never open what it sealed. Does not block. */
 
 struct migration_secret;
 struct migration_sealer;
@@ -12,6 +12,9 @@ struct migration_sealer;
 int migration_sealer_init(const char *path, struct migration_sealer **sealer_r,
 			  const char **error_r);
 void migration_sealer_deinit(struct migration_sealer **sealer);
+
+/* 16 hex digits from the data stack. */
+const char *migration_sealer_get_key_id(const struct migration_sealer *sealer);
 
 /* Binds the box to account and provider: it opens for no other. Returns 0 and
    the box in base64 from the data stack, or -1. */

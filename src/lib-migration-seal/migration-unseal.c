@@ -206,6 +206,22 @@ void migration_unsealer_deinit(struct migration_unsealer **_unsealer)
 	i_free(unsealer);
 }
 
+const char *const *
+migration_unsealer_get_key_ids(struct migration_unsealer *unsealer)
+{
+	ARRAY_TYPE(const_string) ids;
+	const struct unseal_key *key;
+	const char *id;
+
+	t_array_init(&ids, array_count(&unsealer->keys) + 1);
+	array_foreach(&unsealer->keys, key) {
+		id = binary_to_hex(key->id, sizeof(key->id));
+		array_push_back(&ids, &id);
+	}
+	array_append_zero(&ids);
+	return array_front(&ids);
+}
+
 static const struct unseal_key *
 unsealer_find_key(struct migration_unsealer *unsealer,
 		  const unsigned char id[MIGRATION_BOX_KEY_ID_BYTES])
@@ -234,6 +250,19 @@ static bool box_decode(const char *box, const buffer_t **data_r)
 		return FALSE;
 	*data_r = data;
 	return data->used >= BOX_MIN_BYTES && data->used <= BOX_MAX_BYTES;
+}
+
+const char *migration_unseal_get_key_id(const char *box)
+{
+	const unsigned char *header;
+	const buffer_t *data;
+
+	if (!box_decode(box, &data))
+		return NULL;
+	header = data->data;
+	if (header[0] != MIGRATION_BOX_VERSION)
+		return NULL;
+	return binary_to_hex(header + 1, MIGRATION_BOX_KEY_ID_BYTES);
 }
 
 static int

@@ -1,9 +1,9 @@
 #ifndef MIGRATION_UNSEAL_H
 #define MIGRATION_UNSEAL_H
 
-/* Opens what auth sealed. Only the worker links this: it reads the private
-   keys as root, opens one box, and forgets the keys before it talks to
-   anybody. */
+/* Opens what auth sealed. The worker reads the private keys as root, opens one
+   box, and forgets the keys before it talks to anybody; doveadm does it for
+   root. */
 
 struct migration_secret;
 struct migration_unsealer;
@@ -25,6 +25,14 @@ int migration_unsealer_init(const char *path,
 			    const char **error_r);
 /* Overwrites the keys. */
 void migration_unsealer_deinit(struct migration_unsealer **unsealer);
+
+/* Ids of its keys in the order of the file, 16 hex digits each, NULL-terminated,
+   from the data stack. */
+const char *const *
+migration_unsealer_get_key_ids(struct migration_unsealer *unsealer);
+/* Id of the key that a box was sealed for, from the data stack, or NULL if it is
+   no box. */
+const char *migration_unseal_get_key_id(const char *box);
 
 /* On success the caller frees *secret_r. error_r names what is wrong, never
    any of the contents. */

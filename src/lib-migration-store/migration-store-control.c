@@ -54,6 +54,25 @@ void migration_store_control(struct migration_store *store,
 		store->scrub_wanted = TRUE;
 }
 
+void migration_store_reseal(struct migration_store *store, const char *username,
+			    const char *before, const char *credential,
+			    migration_store_callback_t *callback, void *context)
+{
+	struct migration_store_write *write;
+	struct sql_statement *stmt;
+
+	write = migration_store_write_begin(store, callback, context);
+	stmt = sql_statement_init(store->db,
+				  "UPDATE migration_job SET credential = ? "
+				  "WHERE username = ? AND credential = ?");
+	sql_statement_bind_str(stmt, 0, credential);
+	sql_statement_bind_str(stmt, 1, username);
+	sql_statement_bind_str(stmt, 2, before);
+	migration_store_write_decide(write, &stmt);
+	migration_store_write_commit(&write);
+	store->scrub_wanted = TRUE;
+}
+
 static void
 store_delete_from(struct migration_store_write *write, const char *sql,
 		  const char *username, bool decides)

@@ -175,6 +175,12 @@ void migration_store_control(struct migration_store *store,
 			     const struct migration_record *record,
 			     migration_store_callback_t *callback,
 			     void *context);
+/* Puts another credential in the place of this one, and changes nothing else; 0
+   if the record has another one by now. */
+void migration_store_reseal(struct migration_store *store, const char *username,
+			    const char *before, const char *credential,
+			    migration_store_callback_t *callback,
+			    void *context);
 /* Forgets the record with its credential, and the account as well if
    with_account is set; 0 if there was nothing of what is to be forgotten. */
 void migration_store_delete(struct migration_store *store, const char *username,

@@ -159,6 +159,10 @@
    is to be moved before the first login; answered as CONTROL. at home: a userdb
    here knows the name. */
 #define MIGRATION_VERB_ADD "ADD"
+/* RESEAL <username> <box> <new box>: answered by RESEALED changed|unchanged, where
+   unchanged means that the record has another box by now, or by REFUSED. */
+#define MIGRATION_VERB_RESEAL "RESEAL"
+#define MIGRATION_VERB_RESEALED "RESEALED"
 /* PROVIDERS: answered by PROVIDER lines as above, the sum over all auth
    processes, only of providers that one has told about, and at the end
    PROVIDERS <auth processes that are connected> */

@@ -371,6 +371,39 @@ static int doveadm_input_add(struct migration_doveadm_connection *conn,
 	return 1;
 }
 
+static void doveadm_resealed(int ret, const char *error, void *context)
+{
+	struct migration_doveadm_connection *conn = context;
+	const char *const args[] = { ret > 0 ? MIGRATION_WORD_CHANGED :
+					       MIGRATION_WORD_UNCHANGED,
+				     NULL };
+
+	if (ret < 0)
+		doveadm_refuse(conn, EX_TEMPFAIL, error);
+	else
+		doveadm_send(conn, MIGRATION_VERB_RESEALED, args);
+	doveadm_connection_unref(conn);
+}
+
+/* <username> <box> <new box> */
+static int doveadm_input_reseal(struct migration_doveadm_connection *conn,
+				const char *const *args)
+{
+	const char *error;
+
+	if (str_array_length(args) != 3 || *args[1] == '\0' || *args[2] == '\0')
+		return -1;
+	error = migration_queue_get_error(conn->queue);
+	if (error != NULL) {
+		doveadm_refuse(conn, EX_TEMPFAIL, error);
+		return 1;
+	}
+	conn->refcount++;
+	migration_store_reseal(migration_queue_get_store(conn->queue), args[0],
+			       args[1], args[2], doveadm_resealed, conn);
+	return 1;
+}
+
 static int doveadm_input_status(struct migration_doveadm_connection *conn)
 {
 	struct migration_queue_status status;
@@ -447,6 +480,8 @@ static int doveadm_input_args(struct connection *_conn, const char *const *args)
 		ret = doveadm_input_control(conn, args + 1);
 	else if (strcmp(args[0], MIGRATION_VERB_ADD) == 0)
 		ret = doveadm_input_add(conn, args + 1);
+	else if (strcmp(args[0], MIGRATION_VERB_RESEAL) == 0)
+		ret = doveadm_input_reseal(conn, args + 1);
 	else if (strcmp(args[0], MIGRATION_VERB_PROVIDERS) == 0)
 		ret = doveadm_input_providers(conn);
 	if (ret < 0)

@@ -28,7 +28,9 @@ ALLOWED = {
     "queue": {"migration-store.h"},
     "worker": {"migration-follow.h", "migration-remote.h",
                "migration-unseal.h", "migration-verify.h"},
-    "doveadm": {"migration-store.h", "migration-keygen.h", "migration-seal.h"},
+    "doveadm": {"migration-keygen.h", "migration-keyring.h",
+                "migration-seal.h", "migration-store.h",
+                "migration-unseal.h"},
 }
 # Foreign headers that have a home.
 HOMES = {

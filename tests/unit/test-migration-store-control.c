@@ -385,6 +385,46 @@ static void test_migration_store_upgrade(void)
 	test_end();
 }
 
+static int test_reseal(struct migration_store *store, const char *username,
+		       const char *before, const char *credential)
+{
+	int ret;
+
+	TEST_STORE(&ret, migration_store_reseal, store, username, before,
+		   credential);
+	return ret;
+}
+
+static void test_migration_store_reseal(void)
+{
+	struct migration_store *store;
+	struct migration_record before, record;
+
+	test_begin("migration store: sealed anew");
+	store = test_store_open();
+	test_store_adopt(store, "user@old.example", NOW);
+	test_store_adopt(store, "other@old.example", NOW);
+	before = test_store_record(store, "user@old.example");
+	test_assert(test_reseal(store, before.username, before.credential,
+				"bmV3") == 1);
+	record = test_store_record(store, before.username);
+	test_assert_strcmp(record.credential, "bmV3");
+	test_assert(record.next_sync == before.next_sync &&
+		    record.phase == before.phase);
+	/* a login was quicker */
+	test_assert(test_reseal(store, before.username, before.credential,
+				"bGF0ZQ==") == 0);
+	test_assert(test_reseal(store, "nobody@old.example", "x", "y") == 0);
+	record = test_store_record(store, before.username);
+	test_assert_strcmp(record.credential, "bmV3");
+	test_assert_strcmp(test_store_value(store,
+		"SELECT COUNT(*) FROM migration_job WHERE "
+		"credential = 'bmV3'"), "1");
+	migration_store_deinit(&store);
+	test_tmp_remove();
+	test_end();
+}
+
 int main(void)
 {
 	static void (*const test_functions[])(void) = {
@@ -394,6 +434,7 @@ int main(void)
 		test_migration_store_finish_due,
 		test_migration_store_scrub,
 		test_migration_store_upgrade,
+		test_migration_store_reseal,
 		NULL
 	};
 	return test_store_run(test_functions);
