@@ -15,7 +15,7 @@ packages_quickstart=(
 packages_check=(
 	dovecot-lmtpd dovecot-pop3d
 	clang-format cppcheck mandoc shellcheck
-	debootstrap gdb iproute2 isync libc6-dbg valgrind
+	debootstrap gdb iproute2 isync libc6-dbg offlineimap3 valgrind
 	python3-pytest sqlite3
 )
 

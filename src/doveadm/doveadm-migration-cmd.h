@@ -32,7 +32,9 @@ struct doveadm_migration_column {
 };
 
 extern struct doveadm_cmd_ver2 doveadm_migration_cmd_add;
+extern struct doveadm_cmd_ver2 doveadm_migration_cmd_credential;
 extern struct doveadm_cmd_ver2 doveadm_migration_cmd_delete;
+extern struct doveadm_cmd_ver2 doveadm_migration_cmd_export;
 extern struct doveadm_cmd_ver2 doveadm_migration_cmd_finish;
 extern struct doveadm_cmd_ver2 doveadm_migration_cmd_key_generate;
 extern struct doveadm_cmd_ver2 doveadm_migration_cmd_key_list;

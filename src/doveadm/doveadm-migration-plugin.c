@@ -10,7 +10,9 @@ const char *doveadm_migration_plugin_version = DOVECOT_ABI_VERSION;
 
 static struct doveadm_cmd_ver2 *const doveadm_migration_commands[] = {
 	&doveadm_migration_cmd_add,
+	&doveadm_migration_cmd_credential,
 	&doveadm_migration_cmd_delete,
+	&doveadm_migration_cmd_export,
 	&doveadm_migration_cmd_finish,
 	&doveadm_migration_cmd_key_generate,
 	&doveadm_migration_cmd_key_list,
