@@ -11,6 +11,7 @@
 #include "migration-common.h"
 #include "migration-limits.h"
 #include "migration-login.h"
+#include "migration-master.h"
 #include "migration-protocol.h"
 #include "migration-provider.h"
 #include "migration-seal.h"
@@ -351,9 +352,12 @@ login_hand_over(struct migration_auth_request *req, const char *mechanism)
 		/* checked at start */
 		i_unreached();
 	}
-	if (migration_seal(auth->sealer, req->secret, req->user.local_user,
-			   req->user.provider->name, &adoption.box,
-			   &error) < 0) {
+	if (migration_master_is_set(req->user.provider)) {
+		adoption.box = MIGRATION_CREDENTIAL_MASTER;
+	} else if (migration_seal(auth->sealer, req->secret,
+				  req->user.local_user,
+				  req->user.provider->name, &adoption.box,
+				  &error) < 0) {
 		e_error(req->event, "Cannot seal the password: %s", error);
 		login_finish(req, PASSDB_RESULT_INTERNAL_FAILURE);
 		return;

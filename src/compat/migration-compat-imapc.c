@@ -30,7 +30,8 @@ static void imapc_override(struct migration_compat_imapc *imapc,
 		{ "imapc_host", set->host },
 		{ "imapc_port", t_strdup_printf("%u", set->port) },
 		{ "imapc_user", set->username },
-		{ "imapc_master_user", "" },
+		{ "imapc_master_user",
+		  set->master_user == NULL ? "" : set->master_user },
 		{ "imapc_sasl_mechanisms",
 		  set->sasl_mechanism == NULL ? "" : set->sasl_mechanism },
 		{ "imapc_ssl", set->ssl },
@@ -93,6 +94,7 @@ static void imapc_create(struct migration_compat_imapc *imapc,
 	client_set.host = set->host;
 	client_set.port = set->port;
 	client_set.username = set->username;
+	client_set.master_user = set->master_user;
 	client_set.password = set->password;
 	client_set.sasl_mechanisms =
 		set->sasl_mechanism == NULL ? "" : set->sasl_mechanism;

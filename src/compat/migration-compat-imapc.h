@@ -13,6 +13,8 @@ struct migration_compat_imapc_settings {
 	const char *host;
 	in_port_t port;
 	const char *username, *password;
+	/* Whose password it is, NULL = the user's own */
+	const char *master_user;
 	/* NULL = the command LOGIN */
 	const char *sasl_mechanism;
 	/* "imaps", "starttls" or "no" */

@@ -7,6 +7,7 @@
 #include "str.h"
 #include "strescape.h"
 #include "migration-limits.h"
+#include "migration-master.h"
 #include "migration-protocol.h"
 #include "migration-provider.h"
 #include "migration-seal.h"
@@ -97,12 +98,20 @@ static int add_parse_args(struct add_context *ctx)
 		doveadm_migration_cmd_find_provider(&ctx->cmd, provider);
 	if (ctx->provider == NULL)
 		return -1;
-	if (!ctx->password_stdin) {
+	if (!ctx->password_stdin && !migration_master_is_set(ctx->provider)) {
 		doveadm_migration_cmd_fail(
 			&ctx->cmd, EX_USAGE,
 			"There is nothing to log in with at "
 			"migration_provider %s: give the password with "
-			"--password-stdin",
+			"--password-stdin, or the provider a master_user",
+			ctx->provider->name);
+		return -1;
+	}
+	if (ctx->password_stdin && migration_master_is_set(ctx->provider)) {
+		doveadm_migration_cmd_fail(
+			&ctx->cmd, EX_USAGE,
+			"migration_provider %s has a master_user: passwords "
+			"of users are not needed and not stored",
 			ctx->provider->name);
 		return -1;
 	}
@@ -157,7 +166,7 @@ static int add_find_user(struct add_context *ctx,
 	user->where = p_strdup(ctx->pool, add_where(ctx, line));
 	user->username = p_strdup(ctx->pool, found.local_user);
 	user->remote_user = p_strdup(ctx->pool, found.remote_user);
-	user->credential = "";
+	user->credential = MIGRATION_CREDENTIAL_MASTER;
 	return 0;
 }
 
@@ -264,6 +273,8 @@ static int add_read_passwords(struct add_context *ctx)
 	const char *error;
 	int ret = 0;
 
+	if (!ctx->password_stdin)
+		return 0;
 	if (migration_sealer_init(ctx->cmd.set->migration_public_key_file,
 				  &sealer, &error) < 0) {
 		doveadm_migration_cmd_fail(&ctx->cmd, EX_CONFIG, "%s", error);

@@ -1,6 +1,7 @@
 /* Copyright (c) 2026 dovecot-migration authors, see the included COPYING file */
 
 #include "lib.h"
+#include "migration-master.h"
 #include "migration-record.h"
 #include "migration-secret.h"
 #include "migration-settings.h"
@@ -86,6 +87,14 @@ static void credential_show(struct credential_context *ctx)
 	struct migration_unsealer *unsealer;
 	const char *error;
 
+	if (migration_credential_is_master(ctx->record->credential)) {
+		doveadm_migration_cmd_fail(
+			&ctx->cmd, EX_USAGE,
+			"%s: no password is stored: migration_provider %s has "
+			"a master_user",
+			ctx->username, ctx->record->provider);
+		return;
+	}
 	if (*ctx->record->credential == '\0') {
 		doveadm_migration_cmd_fail(
 			&ctx->cmd, EX_USAGE, "%s: no password is stored%s",

@@ -2,6 +2,7 @@
 
 #include "lib.h"
 #include "array.h"
+#include "migration-master.h"
 #include "migration-record.h"
 #include "migration-seal.h"
 #include "migration-settings.h"
@@ -90,7 +91,8 @@ static void key_list_callback(int ret, const struct migration_record *record,
 		doveadm_migration_cmd_fail(&ctx->cmd, EX_TEMPFAIL,
 					   "Cannot read the records: %s",
 					   error);
-	} else if (ret > 0 && *record->credential != '\0')
+	} else if (ret > 0 && *record->credential != '\0' &&
+		   !migration_credential_is_master(record->credential))
 		T_BEGIN
 		{
 			const char *id =

@@ -3,6 +3,7 @@
 #include "lib.h"
 #include "ioloop.h"
 #include "strescape.h"
+#include "migration-master.h"
 #include "migration-protocol.h"
 #include "migration-provider.h"
 #include "migration-rate.h"
@@ -221,7 +222,11 @@ static void show_record(const struct migration_settings *set,
 	doveadm_print_num(record->notes);
 	doveadm_print(changed ? "yes" : "no");
 	/* never the hashes or the box themselves */
-	doveadm_print(*record->credential == '\0' ? "none" : "sealed");
+	doveadm_print(*record->credential == '\0' ?
+			      "none" :
+		      migration_credential_is_master(record->credential) ?
+			      MIGRATION_CREDENTIAL_MASTER :
+			      "sealed");
 	doveadm_print(show_next(record, ioloop_time));
 }
 

@@ -4,6 +4,7 @@
 #include "array.h"
 #include "str.h"
 #include "strescape.h"
+#include "migration-master.h"
 #include "migration-protocol.h"
 #include "migration-record.h"
 #include "migration-seal.h"
@@ -50,7 +51,8 @@ static void reseal_list_callback(int ret, const struct migration_record *record,
 					   error);
 		return;
 	}
-	if (ret == 0 || *record->credential == '\0')
+	if (ret == 0 || *record->credential == '\0' ||
+	    migration_credential_is_master(record->credential))
 		return;
 	T_BEGIN
 	{

@@ -426,21 +426,23 @@ static void pop3_send_pass(struct migration_pop3 *pop3)
 
 static void pop3_send_plain(struct migration_pop3 *pop3)
 {
-	const struct migration_secret *password = pop3->set->password;
-	const size_t user_size = strlen(pop3->set->remote_user);
-	const size_t size =
-		1 + user_size + 1 + migration_secret_get_size(password);
+	const struct migration_remote_settings *set = pop3->set;
+	const char *authzid = set->master_user == NULL ? "" : set->remote_user;
+	const char *authid = set->master_user == NULL ? set->remote_user :
+							set->master_user;
+	const size_t size = strlen(authzid) + 1 + strlen(authid) + 1 +
+			    migration_secret_get_size(set->password);
 	/* neither of them grows */
 	buffer_t *plain = buffer_create_dynamic(default_pool, size);
 	buffer_t *base64 =
 		buffer_create_dynamic(default_pool,
 				      MAX_BASE64_ENCODED_SIZE(size) + 3);
 
-	buffer_append_c(plain, '\0');
-	buffer_append(plain, pop3->set->remote_user, user_size);
-	buffer_append_c(plain, '\0');
-	buffer_append(plain, migration_secret_get(password),
-		      migration_secret_get_size(password));
+	/* with their NULs */
+	buffer_append(plain, authzid, strlen(authzid) + 1);
+	buffer_append(plain, authid, strlen(authid) + 1);
+	buffer_append(plain, migration_secret_get(set->password),
+		      migration_secret_get_size(set->password));
 	base64_encode(plain->data, plain->used, base64);
 	buffer_append(base64, "\r\n", 2);
 	o_stream_nsend(pop3->output, base64->data, base64->used);
@@ -516,8 +518,9 @@ static int pop3_login(struct migration_pop3 *pop3)
 	}
 	if (pop3_connect(pop3) < 0 || pop3_capa(pop3) < 0)
 		return -1;
-	if ((pop3->capabilities & methods) ==
-	    MIGRATION_POP3_CAPABILITY_SASL_PLAIN) {
+	if (pop3->set->master_user != NULL ||
+	    (pop3->capabilities & methods) ==
+		    MIGRATION_POP3_CAPABILITY_SASL_PLAIN) {
 		if (pop3_login_plain(pop3) < 0)
 			return -1;
 	} else if (pop3_login_user(pop3) < 0) {

@@ -186,8 +186,12 @@ static void remote_init_client(struct migration_remote *remote,
 		.port = provider->port,
 		.username = set->remote_user,
 		.password = migration_secret_get(set->password),
+		.master_user = set->master_user,
 		.sasl_mechanism =
-			strcmp(set->mechanism, "PLAIN") == 0 ? "plain" : NULL,
+			set->master_user != NULL ||
+					strcmp(set->mechanism, "PLAIN") == 0 ?
+				"plain" :
+				NULL,
 		.ssl = provider->ssl,
 		.ssl_ca_file = migration_remote_get_ca_file(provider),
 		.ssl_verify = provider->ssl_verify,

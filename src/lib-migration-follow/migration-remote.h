@@ -25,9 +25,12 @@ struct migration_remote;
 struct migration_remote_settings {
 	const struct migration_provider_settings *provider;
 	const char *remote_user;
-	/* "PLAIN" or "LOGIN" */
+	/* "PLAIN" or "LOGIN"; empty = whatever the server takes */
 	const char *mechanism;
 	const struct migration_secret *password;
+	/* Whose password it is: a master user's, who logs in with AUTHENTICATE
+	   PLAIN; NULL = the user's own */
+	const char *master_user;
 	/* What is known to be offered, as migration_features_known() says it;
 	   "" = nothing is known, NULL = nobody wants to know. */
 	const char *known_capabilities;

@@ -53,6 +53,6 @@ migration_addition_again(struct migration_record *record,
 	}
 	record->credential = addition->credential;
 	migration_state_renew_credential(record, now);
-	*text_r = "with the new password";
+	*text_r = "with something new to log in with";
 	return MIGRATION_CHANGE_DONE;
 }

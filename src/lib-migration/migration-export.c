@@ -3,6 +3,7 @@
 #include "lib.h"
 #include "str.h"
 #include "migration-export.h"
+#include "migration-master.h"
 #include "migration-settings.h"
 #include "migration-state.h"
 
@@ -444,7 +445,8 @@ bool migration_export_has(enum migration_export_format format,
 	case MIGRATION_EXPORT_OFFLINEIMAP:
 	case MIGRATION_EXPORT_MBSYNC:
 	case MIGRATION_EXPORT_IMAPSYNC:
-		return *record->credential != '\0';
+		return *record->credential != '\0' &&
+		       !migration_credential_is_master(record->credential);
 	}
 	i_unreached();
 }

@@ -56,7 +56,8 @@ struct migration_record {
 	   The account has another one = the user changed it here. Empty = nobody
 	   has logged in yet. */
 	const char *adopted_password;
-	/* Sealed password for the worker in base64, empty once destroyed. */
+	/* Sealed password for the worker in base64, or the word of
+	   migration-master.h; empty once destroyed. */
 	const char *credential;
 	/* What IMAP and POP3 logins get in phase initial: "proxy", "wait" or
 	   "local" */

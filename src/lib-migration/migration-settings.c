@@ -9,6 +9,7 @@
 #include "migration-exclude.h"
 #include "migration-features.h"
 #include "migration-limits.h"
+#include "migration-master.h"
 #include "migration-provider.h"
 #include "migration-settings.h"
 #include "migration-state.h"
@@ -207,14 +208,15 @@ static bool check_port(const char *where, const char *key, in_port_t port,
 	return FALSE;
 }
 
-static bool
-check_provider_not_yet(const struct migration_provider_settings *set,
-		       const char *where, const char **error_r)
+static bool check_provider_master(const struct migration_provider_settings *set,
+				  const char *where, const char **error_r)
 {
-	return check_not_yet(where, "master_user", *set->master_user == '\0',
-			     error_r) &&
-	       check_not_yet(where, "master_password",
-			     *set->master_password == '\0', error_r);
+	const char *error = migration_master_check(set);
+
+	if (error == NULL)
+		return TRUE;
+	*error_r = t_strconcat(where, error, NULL);
+	return FALSE;
 }
 
 static bool check_provider_names(const struct migration_provider_settings *set,
@@ -302,7 +304,7 @@ migration_provider_settings_check(void *_set, pool_t pool ATTR_UNUSED,
 	return check_provider_names(set, where, error_r) &&
 	       check_provider_features(set, where, error_r) &&
 	       check_finish_at(set, where, error_r) &&
-	       check_provider_not_yet(set, where, error_r);
+	       check_provider_master(set, where, error_r);
 }
 
 static bool check_settings_not_yet(const struct migration_settings *set,

@@ -30,6 +30,7 @@ struct migration_provider_settings {
 	const char *domains;
 	/* Name at the provider: %u, %n, %d */
 	const char *user;
+	/* With master_password, see migration-master.h */
 	const char *master_user;
 	const char *master_password;
 	const char *list_prefix;

@@ -67,7 +67,8 @@ static void pull_catch_errors(void)
 
 /* Whom the provider's failure is to be blamed on. */
 static enum migration_outcome
-pull_blame(const struct migration_remote *remote, const char **error_r)
+pull_blame(const struct migration_pull_settings *set,
+	   const struct migration_remote *remote, const char **error_r)
 {
 	const struct migration_remote_failure *failure =
 		migration_remote_get_failure(remote);
@@ -96,7 +97,13 @@ pull_blame(const struct migration_remote *remote, const char **error_r)
 		return MIGRATION_OUTCOME_TEMPORARY;
 	case MIGRATION_VERDICT_PASSWORD:
 	case MIGRATION_VERDICT_EXPIRED:
-		return MIGRATION_OUTCOME_PASSWORD;
+		if (set->remote->master_user == NULL)
+			return MIGRATION_OUTCOME_PASSWORD;
+		/* nothing that the user could mend */
+		*error_r = t_strdup_printf("master_user %s for %s: %s",
+					   set->remote->master_user,
+					   set->remote->remote_user, *error_r);
+		return MIGRATION_OUTCOME_PROVIDER;
 	case MIGRATION_VERDICT_BROKEN:
 		return MIGRATION_OUTCOME_PROVIDER;
 	}
@@ -264,7 +271,7 @@ pull_follow(struct pull_run *run, struct mail_user *user,
 	case MIGRATION_FOLLOW_REMOTE:
 		break;
 	}
-	return pull_blame(remote, error_r);
+	return pull_blame(set, remote, error_r);
 }
 
 static enum migration_outcome
@@ -297,7 +304,7 @@ pull_verify(const struct migration_pull_settings *set, struct mail_user *user,
 	case MIGRATION_VERIFY_REMOTE:
 		break;
 	}
-	return pull_blame(remote, error_r);
+	return pull_blame(set, remote, error_r);
 }
 
 static enum migration_outcome
@@ -314,7 +321,7 @@ pull_locked(struct pull_run *run, struct mail_user *user, const char *dir,
 	migration_progress_set_remote(set->progress, remote);
 	*error_r = "The provider does not say why";
 	if (migration_remote_connect(remote) < 0) {
-		outcome = pull_blame(remote, error_r);
+		outcome = pull_blame(set, remote, error_r);
 	} else if (set->verify != NULL) {
 		outcome = pull_verify(set, user, remote, dir, error_r);
 	} else {

@@ -12,6 +12,7 @@
 #include "master-service-settings.h"
 #include "migration-compat.h"
 #include "migration-limits.h"
+#include "migration-master.h"
 #include "migration-notes.h"
 #include "migration-progress.h"
 #include "migration-protocol.h"
@@ -289,6 +290,14 @@ queue_unseal(struct queue_connection *conn, struct migration_secret **secret_r,
 	enum migration_unseal_result result;
 	const char *error;
 
+	if (migration_credential_is_master(conn->box)) {
+		*error_r = t_strdup_printf(
+			"There is no password of the user, and "
+			"migration_provider %s has no master_user any longer "
+			"(the user's next login brings one)",
+			conn->provider);
+		return MIGRATION_OUTCOME_CREDENTIAL;
+	}
 	result = migration_unseal(*conn->unsealer, conn->box, conn->username,
 				  conn->provider, secret_r, &error);
 	/* before anybody else is talked to */
@@ -320,9 +329,15 @@ queue_pull(struct queue_connection *conn, struct migration_progress *progress,
 					   conn->provider);
 		return MIGRATION_OUTCOME_PROVIDER;
 	}
-	outcome = queue_unseal(conn, &secret, error_r);
-	if (outcome != MIGRATION_OUTCOME_DONE)
-		return outcome;
+	if (migration_master_is_set(remote.provider)) {
+		migration_unsealer_deinit(conn->unsealer);
+		secret = migration_master_get_secret(remote.provider);
+		remote.master_user = remote.provider->master_user;
+	} else {
+		outcome = queue_unseal(conn, &secret, error_r);
+		if (outcome != MIGRATION_OUTCOME_DONE)
+			return outcome;
+	}
 	remote.remote_user = conn->remote_user;
 	remote.mechanism = conn->mechanism;
 	remote.password = secret;

@@ -347,9 +347,16 @@ static const struct {
 	  "no-special-use, always-id" },
 	/* not supported yet */
 	{ { BLOCK("p"), P"master_user=m" },
-	  "migration_provider p: master_user"NOT_YET },
+	  "migration_provider p: master_user: master_password is missing" },
 	{ { BLOCK("p"), P"master_password=m" },
-	  "migration_provider p: master_password"NOT_YET },
+	  "migration_provider p: master_password: master_user is missing" },
+	{ { BLOCK("p"), P"master_user=m\x01", P"master_password=m" },
+	  "migration_provider p: master_user: it is too long or has control "
+	  "characters" },
+	{ { BLOCK("p"), P"master_user=m", P"master_password=two\nlines" },
+	  "migration_provider p: master_password: it is empty, too long, or "
+	  "has characters that cannot be sent (of a file the first line is "
+	  "all)" },
 	{ { "migration_db_driver=pgsql" }, "migration_db_driver"NOT_YET },
 	{ { "migration_db_driver=mysql" }, "migration_db_driver"NOT_YET },
 	{ { "migration_account_lookup=SELECT 1" },
