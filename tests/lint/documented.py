@@ -3,12 +3,15 @@
 
   documented.py settings   migration-settings.c, conf.d and the manual, with
                            defaults
-  documented.py events     events of the sources and doc/events.md, with fields
-  documented.py commands   doveadm's commands, their options and columns, and
-                           no command that does not exist anywhere
+  documented.py events     events of the sources, doc/events.md and the manual,
+                           with fields
+  documented.py commands   doveadm's commands, their options, columns and words,
+                           and no command that does not exist anywhere
+  documented.py exits      exit codes of the sources and the manual
   documented.py sources    files and tests that the documents name exist
 """
 
+import os
 import re
 import sys
 from pathlib import Path
@@ -139,10 +142,23 @@ def check_events():
     for name in code.keys() & document.keys():
         for field in sorted(code[name] - document[name]):
             problem(f"doc/events.md: {name} has no field {field}")
-    manual = MANUAL_7.read_text()
-    for name in code:
-        if name not in manual:
-            problem(f"{MANUAL_7.name} does not know event {name}")
+    manual = events_of_manual()
+    compare("event", code.keys(), manual.keys(), MANUAL_7.name)
+    # which has those of the event's parents as well
+    for name in document.keys() & manual.keys():
+        compare(f"{name}: field", document[name], manual[name], MANUAL_7.name)
+
+
+def events_of_manual():
+    """".It Li NAME", a text, "fields A, B, C"."""
+    part = re.search(r"^\.Sh EVENTS\n(.*?)^\.Sh", MANUAL_7.read_text(),
+                     re.M | re.S)[1]
+    result = {}
+    for item in part.split("\n.It Li ")[1:]:
+        name, text = item.split("\n.El", 1)[0].split("\n", 1)
+        fields = re.search(r"\bfields ([\w, \n]+)", text)
+        result[name] = set(re.findall(r"\w+", fields[1])) if fields else set()
+    return result
 
 
 # --- commands ---
@@ -160,14 +176,10 @@ def check_commands():
         if part is None:
             problem(f"{MANUAL_1.name} does not know command {found[1]}")
             continue
+        check_options(found[1], text, part)
+        check_registered(found[1], text)
         if "columns of\n.Cm list" in part:
             part += manual_part(manual, "list")
-        for short, name in re.findall(
-                r"DOVEADM_CMD_PARAM\('(.+?)', \"([\w-]+)\", \w+, 0\)", text):
-            option = name if short == "\\0" else short
-            option = rf"Fl \\?-?{re.escape(option)}\b".replace(r"\-", r"\\?-")
-            if not re.search(option, part):
-                problem(f"{MANUAL_1.name}: {found[1]} has no option {name}")
         for column in re.findall(r'^\t{ "(\w+)", \w+ },$', text, re.M):
             if not re.search(rf"\b{column}\b", part):
                 problem(f"{MANUAL_1.name}: {found[1]} has no column {column}")
@@ -175,9 +187,61 @@ def check_commands():
                            re.M):
         if name.strip() not in commands:
             problem(f"{MANUAL_1.name}: there is no command {name}")
+    check_words()
     for file in [*DOCUMENTS, *sorted((TOP / "conf.d").glob("*.conf*")),
                  TOP / "quickstart", *source_files()]:
         check_mentioned(file, commands)
+
+
+def check_options(command, text, part):
+    """Short or long ones, in the manual and in the usage, and no others."""
+    known = set()
+    usage = "".join(re.findall(r'"([^"]*)"', re.search(
+        r"\.usage =\s+(.*?),\n", text, re.S)[1]))
+    for short, name, flag in re.findall(
+            r"DOVEADM_CMD_PARAM\(\s*'(.+?)',\s*\"([\w-]+)\",\s*\w+,\s*(\w+)\)",
+            text):
+        if flag != "0":
+            continue
+        names = [name] if short == "\\0" else [short, name]
+        known.update(names)
+        if not manual_options(part) & set(names):
+            problem(f"{MANUAL_1.name}: {command} has no option {name}")
+        if not any(re.search(rf"(?<!\w)-{{1,2}}{re.escape(option)}(?!\w)",
+                             usage) for option in names):
+            problem(f"usage of {command} has no option {name}")
+    for option in sorted(manual_options(part) - known):
+        problem(f"{MANUAL_1.name}: {command} has option {option}, the "
+                "sources do not")
+
+
+def manual_options(part):
+    """Of ".Fl u", ".Fl \\-all" and ".Fl u Ns | Fl p". What an example has in
+    a display is no option of the command."""
+    part = re.sub(r"^\.(Bd.*?^\.Ed|Dl.*?)$", "", part, flags=re.M | re.S)
+    # of other commands and programs
+    lines = [line for line in part.splitlines()
+             if not re.match(r"\.(Cm|Nm doveadm Cm (?!migration))", line)]
+    return {option.replace("\\-", "-").lstrip("-") for option in
+            re.findall(r"\bFl (\\?-?[\w\\-]+)", "\n".join(lines))}
+
+
+def check_registered(command, text):
+    struct = re.search(r"struct doveadm_cmd_ver2 (\w+) = {", text)[1]
+    plugin = (TOP / "src/doveadm/doveadm-migration-plugin.c").read_text()
+    if f"&{struct}," not in plugin:
+        problem(f"command {command} is not registered")
+
+
+def check_words():
+    """Columns and formats of export, which are not in its own file."""
+    text = (TOP / "src/lib-migration/migration-export.c").read_text()
+    part = "".join(manual_part(MANUAL_1.read_text(), name)
+                   for name in ("export", "list", "show"))
+    for word in re.findall(r'^\t\[(?:COLUMN|MIGRATION_EXPORT)_\w+\] = '
+                           r'(?:{ )?"(\w+)"', text, re.M):
+        if not re.search(rf"\b{word}\b", part):
+            problem(f"{MANUAL_1.name}: export has no {word}")
 
 
 def manual_part(manual, command):
@@ -195,6 +259,21 @@ def check_mentioned(file, commands):
         if words[0] not in commands and " ".join(words) not in commands:
             problem(f"{file.relative_to(TOP)}: there is no command "
                     f"migration {' '.join(words)}")
+
+
+# --- exit codes ---
+
+def check_exits():
+    code = set()
+    for file in source_files():
+        if file.parent.name in ("doveadm", "queue"):
+            code.update(getattr(os, name) for name in
+                        re.findall(r"\bEX_[A-Z]+\b", file.read_text()))
+    part = re.search(r"^\.Sh EXIT STATUS\n(.*?)^\.El$",
+                     MANUAL_1.read_text(), re.M | re.S)[1]
+    document = {int(number) for number in
+                re.findall(r"^\.It (\d+)$", part, re.M)}
+    compare("exit code", code | {0}, document, MANUAL_1.name)
 
 
 # --- names of files and tests ---
@@ -217,7 +296,8 @@ def check_sources():
 
 def main():
     rules = {"settings": check_settings, "events": check_events,
-             "commands": check_commands, "sources": check_sources}
+             "commands": check_commands, "exits": check_exits,
+             "sources": check_sources}
     rules[sys.argv[1]]()
     sys.exit("\n".join(problems) if problems else 0)
 
