@@ -87,7 +87,8 @@ static int add_parse_args(struct add_context *ctx)
 
 	(void)doveadm_cmd_param_str(cctx, "user", &ctx->username);
 	(void)doveadm_cmd_param_str(cctx, "remote-user", &ctx->remote_user);
-	(void)doveadm_cmd_param_istream(cctx, "users-file", &ctx->file);
+	(void)doveadm_migration_cmd_param_file(&ctx->cmd, "users-file",
+					       &ctx->file);
 	(void)doveadm_cmd_param_bool(cctx, "password-stdin",
 				     &ctx->password_stdin);
 	if (!doveadm_cmd_param_str(cctx, "provider", &provider) ||

@@ -51,7 +51,8 @@ static int control_parse_args(struct control_context *ctx)
 		}
 		count++;
 	}
-	if (doveadm_cmd_param_istream(cctx, "users-file", &ctx->file))
+	if (doveadm_migration_cmd_param_file(&ctx->cmd, "users-file",
+					     &ctx->file))
 		count++;
 	if (doveadm_cmd_param_str(cctx, "provider", &ctx->provider))
 		count++;

@@ -2,6 +2,7 @@
 
 #include "lib.h"
 #include "array.h"
+#include "istream.h"
 #include "sort.h"
 #include "migration-common.h"
 #include "migration-settings.h"
@@ -100,6 +101,20 @@ doveadm_migration_cmd_find_provider(struct doveadm_migration_cmd *cmd,
 					   cmd_provider_names(cmd->set));
 	}
 	return provider;
+}
+
+bool doveadm_migration_cmd_param_file(struct doveadm_migration_cmd *cmd,
+				      const char *name,
+				      struct istream **input_r)
+{
+	if (!doveadm_cmd_param_istream(cmd->cctx, name, input_r))
+		return FALSE;
+	if (cmd->cctx->conn_type != DOVEADM_CONNECTION_TYPE_CLI) {
+		/* it was read to its end, to find what comes behind it */
+		i_stream_seek(*input_r, 0);
+		i_stream_set_name(*input_r, name);
+	}
+	return TRUE;
 }
 
 static void cmd_store_opened(int ret, const char *error, void *context)

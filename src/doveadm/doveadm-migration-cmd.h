@@ -69,6 +69,11 @@ int doveadm_migration_cmd_outcome_code(enum migration_outcome outcome);
 /* The arguments are wrong: shows how the command is used. */
 void doveadm_migration_cmd_fail_usage(struct doveadm_migration_cmd *cmd);
 
+/* A parameter that is a file, on the command line by its name, over the HTTP API
+   the text itself. Returns FALSE if it is not there. */
+bool doveadm_migration_cmd_param_file(struct doveadm_migration_cmd *cmd,
+				      const char *name,
+				      struct istream **input_r);
 /* The settings of a provider, or NULL, which has failed the command with
    EX_USAGE. */
 const struct migration_provider_settings *

@@ -180,6 +180,7 @@ def check_commands():
         check_registered(found[1], text)
         if "columns of\n.Cm list" in part:
             part += manual_part(manual, "list")
+        part = re.sub(r"^\.Bl .*", "", part, flags=re.M)
         for column in re.findall(r'^\t{ "(\w+)", \w+ },$', text, re.M):
             if not re.search(rf"\b{column}\b", part):
                 problem(f"{MANUAL_1.name}: {found[1]} has no column {column}")
@@ -205,7 +206,8 @@ def check_options(command, text, part):
             continue
         names = [name] if short == "\\0" else [short, name]
         known.update(names)
-        if not manual_options(part) & set(names):
+        # what it is, not only that it is
+        if not manual_options(part.partition("\n.Pp\n")[2]) & set(names):
             problem(f"{MANUAL_1.name}: {command} has no option {name}")
         if not any(re.search(rf"(?<!\w)-{{1,2}}{re.escape(option)}(?!\w)",
                              usage) for option in names):
