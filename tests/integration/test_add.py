@@ -7,10 +7,11 @@ import pytest
 from checks import Unchanged, assert_answer, assert_moved
 from corpus import make_small_corpus
 from dovecot import for_version
-from liar import Liar, Login, Session
+from liar import Liar, Session
 from polling import wait_until
 from ports import free_port
 from provider import Provider
+from tap import Tap
 from target import Target, plain_provider
 
 USER, PASSWORD = "anna@old.example", "anna's s3cret"
@@ -110,6 +111,30 @@ def test_first_login_on_the_way(make_target):
         target.store.write("UPDATE migration_job SET phase = 'initial'")
         assert_answer(target.login(USER, PASSWORD), "NO", "UNAVAILABLE")
         assert target.store.account(USER)["password"] != ""
+
+
+def test_first_login_is_passed_through(old, make_target):
+    """With migration_login = proxy, until the first sync is done."""
+    with Tap(old.ports["imap"]) as tap:
+        target = make_target(
+            {"oldhost": plain_provider(tap.port, "old.example")},
+            overrides={"migration_login": "proxy"})
+        tap.hold_after(0)
+        add_one(target)
+        target.doveadm("migration", "pause", "-u", USER, check=True)
+        tap.release()
+        old.mark_logs()
+        client = target.client(USER, PASSWORD)
+        assert client.select("INBOX")[0] == "OK"
+        assert target.log_lines("info", "Started proxying to")
+        # the check and the session, at least
+        assert old.logins(USER) >= 2
+        assert target.store.job(USER)["mechanism"] == "PLAIN"
+        target.doveadm("migration", "resume", "-u", USER, check=True)
+        target.store.wait_moved(USER)
+        old.mark_logs()
+        target.assert_serves_locally(USER, PASSWORD)
+        assert old.logins(USER) == 0
 
 
 def test_password_of_a_blocked_user(target):
