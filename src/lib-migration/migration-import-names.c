@@ -1,0 +1,233 @@
+/* Copyright (c) 2026 dovecot-migration authors, see the included COPYING file */
+
+#include "lib.h"
+#include "array.h"
+#include "hash.h"
+#include "migration-import-names.h"
+
+/* Names of a group are used once, whatever the type. */
+enum import_group {
+	IMPORT_GROUP_DOMAIN,
+	IMPORT_GROUP_ACCOUNT,
+	IMPORT_GROUP_ALIAS,
+	IMPORT_GROUP_MIGRATION,
+
+	IMPORT_GROUP_COUNT
+};
+
+struct import_name {
+	enum migration_import_type type;
+	/* NULL = in the database */
+	const char *where;
+};
+
+struct migration_import_names {
+	pool_t pool;
+	HASH_TABLE(char *, struct import_name *) names[IMPORT_GROUP_COUNT];
+	/* "alias recipient", of those in the database */
+	HASH_TABLE(char *, char *) recipients;
+};
+
+struct migration_import_names *migration_import_names_init(void)
+{
+	struct migration_import_names *names;
+	unsigned int i;
+	pool_t pool;
+
+	pool = pool_alloconly_create("migration import names", 64 * 1024);
+	names = p_new(pool, struct migration_import_names, 1);
+	names->pool = pool;
+	for (i = 0; i < IMPORT_GROUP_COUNT; i++) {
+		hash_table_create(&names->names[i], default_pool, 0, str_hash,
+				  strcmp);
+	}
+	hash_table_create(&names->recipients, default_pool, 0, str_hash,
+			  strcmp);
+	return names;
+}
+
+void migration_import_names_deinit(struct migration_import_names **_names)
+{
+	struct migration_import_names *names = *_names;
+	unsigned int i;
+
+	if (names == NULL)
+		return;
+	*_names = NULL;
+	for (i = 0; i < IMPORT_GROUP_COUNT; i++)
+		hash_table_destroy(&names->names[i]);
+	hash_table_destroy(&names->recipients);
+	pool_unref(&names->pool);
+}
+
+static enum import_group import_get_group(enum migration_import_type type)
+{
+	switch (type) {
+	case MIGRATION_IMPORT_DOMAIN:
+	case MIGRATION_IMPORT_DOMAIN_ALIAS:
+	case MIGRATION_IMPORT_RELAY_DOMAIN:
+		return IMPORT_GROUP_DOMAIN;
+	case MIGRATION_IMPORT_ACCOUNT:
+		return IMPORT_GROUP_ACCOUNT;
+	case MIGRATION_IMPORT_ALIAS:
+	case MIGRATION_IMPORT_FORWARD:
+	case MIGRATION_IMPORT_DLIST:
+		return IMPORT_GROUP_ALIAS;
+	case MIGRATION_IMPORT_MIGRATION:
+		return IMPORT_GROUP_MIGRATION;
+	case MIGRATION_IMPORT_TYPE_COUNT:
+		break;
+	}
+	i_unreached();
+}
+
+static void names_insert(struct migration_import_names *names,
+			 enum migration_import_type type, const char *name,
+			 const char *where)
+{
+	struct import_name *entry;
+	char *key = p_strdup(names->pool, name);
+
+	entry = p_new(names->pool, struct import_name, 1);
+	entry->type = type;
+	entry->where = p_strdup(names->pool, where);
+	hash_table_update(names->names[import_get_group(type)], key, entry);
+}
+
+static const struct import_name *
+names_find(const struct migration_import_names *names, enum import_group group,
+	   const char *name)
+{
+	return hash_table_lookup(names->names[group], name);
+}
+
+static bool
+names_has_domain(const struct migration_import_names *names, const char *domain)
+{
+	const struct import_name *entry =
+		names_find(names, IMPORT_GROUP_DOMAIN, domain);
+
+	return entry != NULL && entry->type == MIGRATION_IMPORT_DOMAIN;
+}
+
+void migration_import_names_add_existing(struct migration_import_names *names,
+					 enum migration_import_type type,
+					 const char *name,
+					 const char *recipient)
+{
+	char *key;
+
+	/* an alias comes once for each recipient */
+	if (names_find(names, import_get_group(type), name) == NULL)
+		names_insert(names, type, name, NULL);
+	if (import_get_group(type) == IMPORT_GROUP_ALIAS) {
+		key = p_strconcat(names->pool, name, " ", recipient, NULL);
+		hash_table_update(names->recipients, key, key);
+	}
+}
+
+static int names_check_domains(const struct migration_import_names *names,
+			       const struct migration_import_row *row,
+			       const char **error_r)
+{
+	const char *const *domains, *domain = NULL;
+
+	switch (import_get_group(row->type)) {
+	case IMPORT_GROUP_DOMAIN:
+		domain = row->target;
+		break;
+	case IMPORT_GROUP_ACCOUNT:
+		for (domains = row->domains;
+		     domains != NULL && *domains != NULL; domains++) {
+			if (!names_has_domain(names, *domains))
+				break;
+		}
+		if (domains != NULL && *domains != NULL)
+			domain = *domains;
+		else if (row->name != NULL)
+			domain = strrchr(row->name, '@') + 1;
+		break;
+	case IMPORT_GROUP_ALIAS:
+		domain = strrchr(row->name, '@') + 1;
+		break;
+	case IMPORT_GROUP_MIGRATION:
+		/* made with the account if need be */
+	case IMPORT_GROUP_COUNT:
+		break;
+	}
+	if (domain != NULL && !names_has_domain(names, domain)) {
+		*error_r = t_strdup_printf(
+			"there is no domain '%s' (it must come before)",
+			domain);
+		return -1;
+	}
+	return 0;
+}
+
+/* TRUE if none is left. */
+static bool names_remove_existing(const struct migration_import_names *names,
+				  struct migration_import_row *row)
+{
+	const char **recipients, *key;
+	unsigned int i, count = 0;
+
+	recipients = t_new(const char *, str_array_length(row->recipients) + 1);
+	for (i = 0; row->recipients[i] != NULL; i++) {
+		key = t_strconcat(row->name, " ", row->recipients[i], NULL);
+		if (hash_table_lookup(names->recipients, key) == NULL)
+			recipients[count++] = row->recipients[i];
+	}
+	row->recipients = recipients;
+	return count == 0;
+}
+
+static enum migration_import_action
+names_keep(const struct migration_import_names *names,
+	   struct migration_import_row *row, const struct import_name *entry,
+	   bool keep_existing, const char **error_r)
+{
+	enum import_group group = import_get_group(row->type);
+
+	if (entry->where != NULL) {
+		*error_r = t_strdup_printf(
+			"'%s' is there twice, also as %s on %s", row->name,
+			migration_import_type_to_string(entry->type),
+			entry->where);
+	} else if (entry->type != row->type && group != IMPORT_GROUP_ALIAS) {
+		*error_r = t_strdup_printf("'%s' exists already, as %s",
+					   row->name,
+					   migration_import_type_to_string(
+						   entry->type));
+	} else if (!keep_existing) {
+		*error_r = t_strdup_printf(
+			"%s '%s' exists already (use --continue-if-exists to "
+			"leave such ones as they are)",
+			migration_import_type_to_string(row->type), row->name);
+	} else if (group == IMPORT_GROUP_ALIAS &&
+		   !names_remove_existing(names, row)) {
+		return MIGRATION_IMPORT_EXTEND;
+	} else {
+		return MIGRATION_IMPORT_KEEP;
+	}
+	return MIGRATION_IMPORT_INVALID;
+}
+
+enum migration_import_action
+migration_import_names_add(struct migration_import_names *names,
+			   struct migration_import_row *row, const char *where,
+			   bool keep_existing, const char **error_r)
+{
+	enum migration_import_action action = MIGRATION_IMPORT_ADD;
+	const struct import_name *entry;
+
+	if (names_check_domains(names, row, error_r) < 0)
+		return MIGRATION_IMPORT_INVALID;
+	if (row->name == NULL)
+		return MIGRATION_IMPORT_LEAVE_OUT;
+	entry = names_find(names, import_get_group(row->type), row->name);
+	if (entry != NULL)
+		action = names_keep(names, row, entry, keep_existing, error_r);
+	if (action != MIGRATION_IMPORT_INVALID)
+		names_insert(names, row->type, row->name, where);
+	return action;
+}
