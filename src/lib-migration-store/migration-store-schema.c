@@ -180,9 +180,70 @@ static const char *const schema_step_7[] = {
 	NULL
 };
 
+/* What mail servers have besides accounts, made by an import and served by
+   Postfix (conf.d/postfix). */
+static const char *const schema_step_8[] = {
+	"ALTER TABLE migration_domain"
+	" ADD COLUMN enabled INTEGER NOT NULL DEFAULT 1",
+	/* bytes, 0 = no limit */
+	"ALTER TABLE migration_domain"
+	" ADD COLUMN quota BIGINT NOT NULL DEFAULT 0",
+	"ALTER TABLE migration_domain"
+	" ADD COLUMN mailbox_quota BIGINT NOT NULL DEFAULT 0",
+
+	"ALTER TABLE migration_account"
+	" ADD COLUMN first_name VARCHAR(255) NOT NULL DEFAULT ''",
+	"ALTER TABLE migration_account"
+	" ADD COLUMN last_name VARCHAR(255) NOT NULL DEFAULT ''",
+	/* the same, -1 = the domain's mailbox_quota */
+	"ALTER TABLE migration_account"
+	" ADD COLUMN quota BIGINT NOT NULL DEFAULT -1",
+
+	"CREATE TABLE migration_domain_alias ("
+	" name VARCHAR(255) NOT NULL PRIMARY KEY,"
+	" target VARCHAR(255) NOT NULL,"
+	" enabled INTEGER NOT NULL DEFAULT 1,"
+	" created BIGINT NOT NULL)",
+
+	/* host '' = where its MX record says */
+	"CREATE TABLE migration_relay_domain ("
+	" name VARCHAR(255) NOT NULL PRIMARY KEY,"
+	" host VARCHAR(255) NOT NULL,"
+	" port INTEGER NOT NULL,"
+	" service VARCHAR(64) NOT NULL,"
+	" verify_recipients INTEGER NOT NULL DEFAULT 0,"
+	" enabled INTEGER NOT NULL DEFAULT 1,"
+	" created BIGINT NOT NULL)",
+
+	/* @domain as address is everybody else there */
+	"CREATE TABLE migration_alias ("
+	" address VARCHAR(320) NOT NULL,"
+	" recipient VARCHAR(320) NOT NULL,"
+	" type VARCHAR(16) NOT NULL,"
+	" enabled INTEGER NOT NULL DEFAULT 1,"
+	" created BIGINT NOT NULL,"
+	" PRIMARY KEY (address, recipient))",
+
+	/* quota: NULL if nobody has said anything */
+	"DROP VIEW migration_userdb",
+	"CREATE VIEW migration_userdb AS"
+	" SELECT a.username, a.domain,"
+	" CASE WHEN j.phase = 'initial' AND j.login IN ('proxy', 'wait')"
+	" AND j.control = 'active' AND j.attempts < " DEFER_MAX_ATTEMPTS
+	" THEN 1 ELSE 0 END AS defer_delivery,"
+	" CASE WHEN a.quota >= 0 THEN a.quota"
+	" WHEN d.mailbox_quota > 0 THEN d.mailbox_quota END AS quota"
+	" FROM migration_account a"
+	" LEFT JOIN migration_domain d ON d.name = a.domain"
+	" LEFT JOIN migration_job j ON j.username = a.username"
+	" WHERE a.enabled = 1",
+
+	NULL
+};
+
 static const char *const *const schema_steps[] = {
 	schema_step_1, schema_step_2, schema_step_3, schema_step_4,
-	schema_step_5, schema_step_6, schema_step_7,
+	schema_step_5, schema_step_6, schema_step_7, schema_step_8,
 };
 
 struct store_open {

@@ -13,6 +13,7 @@
    A change of state is a compare-and-set: it says in its result whether the
    row still was what the caller believed. */
 
+#include "migration-import.h"
 #include "migration-mailbox.h"
 #include "migration-note.h"
 #include "migration-provider-probe.h"
@@ -258,6 +259,24 @@ void migration_store_set_probe(struct migration_store *store,
 			       const struct migration_provider_probe *probe,
 			       migration_store_callback_t *callback,
 			       void *context);
+
+/* Every name that an import must know, then NULL as above: recipient is for
+   aliases, one call each. Nothing may be asked of the store from within. */
+typedef void
+migration_store_name_callback_t(int ret, enum migration_import_type type,
+				const char *name, const char *recipient,
+				const char *error, void *context);
+void migration_store_list_names(struct migration_store *store,
+				migration_store_name_callback_t *callback,
+				void *context);
+/* Writes the rows in one transaction, all or nothing. They are new, except that
+   aliases may exist with other recipients. ret is 1, or -1 also if somebody
+   else has made one of them meanwhile. */
+void migration_store_import(struct migration_store *store,
+			    const struct migration_import_row *const *rows,
+			    unsigned int count, time_t now,
+			    migration_store_callback_t *callback,
+			    void *context);
 
 /* All records of the provider (NULL = all) in order of the user name. */
 void migration_store_list(struct migration_store *store, const char *provider,

@@ -126,6 +126,24 @@ void migration_import_names_add_existing(struct migration_import_names *names,
 	}
 }
 
+/* A migration makes its domain if there is none. */
+static int names_check_new_domain(const struct migration_import_names *names,
+				  const struct migration_import_row *row,
+				  const char **error_r)
+{
+	const char *domain = strrchr(row->name, '@') + 1;
+	const struct import_name *entry =
+		names_find(names, IMPORT_GROUP_DOMAIN, domain);
+
+	if (entry != NULL && entry->type != MIGRATION_IMPORT_DOMAIN) {
+		*error_r = t_strdup_printf("'%s' exists already, as %s", domain,
+					   migration_import_type_to_string(
+						   entry->type));
+		return -1;
+	}
+	return 0;
+}
+
 static int names_check_domains(const struct migration_import_names *names,
 			       const struct migration_import_row *row,
 			       const char **error_r)
@@ -151,7 +169,7 @@ static int names_check_domains(const struct migration_import_names *names,
 		domain = strrchr(row->name, '@') + 1;
 		break;
 	case IMPORT_GROUP_MIGRATION:
-		/* made with the account if need be */
+		return names_check_new_domain(names, row, error_r);
 	case IMPORT_GROUP_COUNT:
 		break;
 	}
@@ -212,6 +230,21 @@ names_keep(const struct migration_import_names *names,
 	return MIGRATION_IMPORT_INVALID;
 }
 
+static void names_add_parts(struct migration_import_names *names,
+			    struct migration_import_row *row, const char *where)
+{
+	const char *domain = strrchr(row->name, '@') + 1;
+
+	row->new_account = names_find(names, IMPORT_GROUP_ACCOUNT, row->name) ==
+			   NULL;
+	row->new_domain = !names_has_domain(names, domain);
+	if (row->new_account) {
+		names_insert(names, MIGRATION_IMPORT_ACCOUNT, row->name, where);
+	}
+	if (row->new_domain)
+		names_insert(names, MIGRATION_IMPORT_DOMAIN, domain, where);
+}
+
 enum migration_import_action
 migration_import_names_add(struct migration_import_names *names,
 			   struct migration_import_row *row, const char *where,
@@ -227,6 +260,9 @@ migration_import_names_add(struct migration_import_names *names,
 	entry = names_find(names, import_get_group(row->type), row->name);
 	if (entry != NULL)
 		action = names_keep(names, row, entry, keep_existing, error_r);
+	if (action == MIGRATION_IMPORT_ADD &&
+	    row->type == MIGRATION_IMPORT_MIGRATION)
+		names_add_parts(names, row, where);
 	if (action != MIGRATION_IMPORT_INVALID)
 		names_insert(names, row->type, row->name, where);
 	return action;

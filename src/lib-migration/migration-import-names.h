@@ -32,8 +32,9 @@ void migration_import_names_add_existing(struct migration_import_names *names,
 					 const char *recipient);
 
 /* The name at where ("line 5") in what is imported. keep_existing: what is in
-   the database is no error. row's recipients are reduced to the new ones. With
-   MIGRATION_IMPORT_INVALID nothing is added. */
+   the database is no error. row's recipients are reduced to the new ones, and
+   new_account and new_domain are set. With MIGRATION_IMPORT_INVALID nothing is
+   added. */
 enum migration_import_action
 migration_import_names_add(struct migration_import_names *names,
 			   struct migration_import_row *row, const char *where,

@@ -15,11 +15,19 @@
 #define MAX_DOMAIN_BYTES 255
 #define MAX_LOCAL_PART_BYTES 64
 
+/* Longer ones are no mistyped types. */
+#define TYPE_MAX_CHARS 20
+
 #define MODOBOA_DOMAIN_FIELDS 5
 #define MODOBOA_DOMAIN_ALIAS_FIELDS 4
 #define MODOBOA_RELAY_DOMAIN_FIELDS 7
 #define MODOBOA_ACCOUNT_FIELDS 8
 #define MODOBOA_ALIAS_FIELDS 4
+
+/* The first are those who have nothing but a mailbox. */
+static const char *const account_groups[] = { "SimpleUsers", "DomainAdmins",
+					      "Resellers", "SuperAdmins",
+					      NULL };
 
 static const char *const import_types[MIGRATION_IMPORT_TYPE_COUNT] = {
 	[MIGRATION_IMPORT_DOMAIN] = "domain",
@@ -260,51 +268,77 @@ static int modoboa_parse_relay_domain(const char *const *fields,
 	return 0;
 }
 
+/* One of the fields may be a part of a password that has a separator in it: no
+   error shows a value. */
+static int account_error(const char *must, const char **error_r)
+{
+	*error_r = t_strdup_printf("the account's %s", must);
+	return -1;
+}
+
 static int
 account_parse_domains(const char *const *fields,
 		      struct migration_import_row *row, const char **error_r)
 {
 	unsigned int i, count = str_array_length(fields);
 	const char **domains = t_new(const char *, count + 1);
+	const char *error;
 
 	for (i = 0; i < count; i++) {
 		if (migration_import_get_domain(fields[i], &domains[i],
-						error_r) < 0)
-			return -1;
+						&error) < 0) {
+			return account_error("fields behind the quota must be "
+					     "domains",
+					     error_r);
+		}
 	}
 	row->domains = domains;
 	return 0;
 }
 
 static int
-account_parse_mailbox(const char *group, const char *address, const char *quota,
+account_parse_address(const char *group, const char *address,
 		      struct migration_import_row *row, const char **error_r)
 {
-	static const char *const groups[] = { "SimpleUsers", "DomainAdmins",
-					      "Resellers", "SuperAdmins",
-					      NULL };
+	const char *error;
+
+	if (!str_array_icase_find(account_groups, group)) {
+		return account_error("group must be SimpleUsers, DomainAdmins, "
+				     "Resellers or SuperAdmins",
+				     error_r);
+	}
+	if (*address == '\0') {
+		if (strcasecmp(group, account_groups[0]) != 0)
+			return 0;
+		return account_error("address is missing, which SimpleUsers "
+				     "need",
+				     error_r);
+	}
+	if (migration_import_get_account(address, &row->name, &error) < 0) {
+		return account_error("address must be user@domain, not begin "
+				     "with a dot and have no slash: its mail "
+				     "is in a folder of that name",
+				     error_r);
+	}
+	return 0;
+}
+
+static int
+account_parse_quota(const char *quota, struct migration_import_row *row,
+		    const char **error_r)
+{
+	const char *error;
 	uint64_t bytes;
 
-	if (!str_array_icase_find(groups, group)) {
-		*error_r = t_strdup_printf("unknown group '%s', there are %s",
-					   group,
-					   t_strarray_join(groups, ", "));
-		return -1;
-	}
 	row->account_quota = MIGRATION_IMPORT_QUOTA_OF_DOMAIN;
-	if (*quota != '\0') {
-		if (import_get_quota(quota, "quota", &bytes, error_r) < 0)
-			return -1;
-		row->account_quota = bytes;
+	if (*quota == '\0')
+		return 0;
+	if (import_get_quota(quota, "", &bytes, &error) < 0) {
+		return account_error("quota must be a number of megabytes, or "
+				     "empty",
+				     error_r);
 	}
-	if (*address != '\0')
-		return migration_import_get_account(address, &row->name,
-						    error_r);
-	if (strcasecmp(group, "SimpleUsers") == 0) {
-		*error_r = "an account of the group SimpleUsers needs an "
-			   "address";
-		return -1;
-	}
+	row->account_quota = bytes;
 	return 0;
 }
 
@@ -313,20 +347,23 @@ modoboa_parse_account(const char *const *fields,
 		      struct migration_import_row *row, const char **error_r)
 {
 	unsigned int count = str_array_length(fields);
+	const char *error;
 
-	if (*fields[1] == '\0') {
-		*error_r = "the account has no login";
-		return -1;
-	}
+	if (*fields[1] == '\0')
+		return account_error("login is missing", error_r);
 	if (import_get_text(fields[1], "login", &row->login, error_r) < 0 ||
 	    import_get_text(fields[3], "first name", &row->first_name,
 			    error_r) < 0 ||
 	    import_get_text(fields[4], "last name", &row->last_name, error_r) <
-		    0 ||
-	    migration_import_get_bool(fields[5], &row->enabled, error_r) < 0 ||
-	    account_parse_mailbox(fields[6], fields[7],
-				  count > 8 ? fields[8] : "", row,
-				  error_r) < 0 ||
+		    0)
+		return -1;
+	if (migration_import_get_bool(fields[5], &row->enabled, &error) < 0) {
+		return account_error("fifth field, enabled, must be true (1, "
+				     "yes, y) or false (0, no, n)",
+				     error_r);
+	}
+	if (account_parse_address(fields[6], fields[7], row, error_r) < 0 ||
+	    account_parse_quota(count > 8 ? fields[8] : "", row, error_r) < 0 ||
 	    account_parse_domains(fields + I_MIN(count, 9), row, error_r) < 0)
 		return -1;
 	row->login = t_str_lcase(row->login);
@@ -403,6 +440,17 @@ static const struct modoboa_type *modoboa_find_type(const char *name)
 	return NULL;
 }
 
+static bool type_is_word(const char *name)
+{
+	const char *p;
+
+	for (p = name; *p != '\0'; p++) {
+		if (!i_isalpha(*p))
+			return FALSE;
+	}
+	return p - name <= TYPE_MAX_CHARS;
+}
+
 /* Without the empty fields at the end that a spreadsheet adds. */
 static const char *const *
 modoboa_trim(const char *const *fields, unsigned int min_fields)
@@ -426,10 +474,13 @@ int migration_import_parse_modoboa(const char *const *fields,
 
 	i_zero(row_r);
 	if (type == NULL) {
+		/* with another separator it is the line, password and all */
 		*error_r = t_strdup_printf(
-			"unknown type '%s', there are domain, domainalias, "
+			"unknown type%s, there are domain, domainalias, "
 			"relaydomain, account, alias, forward and dlist",
-			fields[0]);
+			type_is_word(fields[0]) ?
+				t_strdup_printf(" '%s'", fields[0]) :
+				" (is it another separator? see --sepchar)");
 		return -1;
 	}
 	row_r->type = type->type;

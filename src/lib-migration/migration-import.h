@@ -58,9 +58,14 @@ struct migration_import_row {
 	/* Alias, forward, dlist; ends with NULL. */
 	const char *const *recipients;
 
-	/* Migration: password as it was read, then the account's with
-	   {SCHEME}. */
-	const char *provider, *remote_user, *credential, *job_login;
+	/* Migration, which makes account and domain if need be: the password is
+	   the provider's, then that of the new account with {SCHEME}. */
+	const char *provider, *remote_user;
+	/* base64 */
+	const char *credential;
+	/* proxy, wait or local */
+	const char *job_login;
+	bool new_account, new_domain;
 };
 
 /* The word in Modoboa's CSV, also for people. */

@@ -7,6 +7,9 @@
 
 #define LABEL_63 "aaaaaaaaaabbbbbbbbbbccccccccccddddddddddeeeeeeeeeeffffffffff123"
 
+#define ADDRESS "the account's address must be user@domain, not begin with a " \
+	"dot and have no slash"
+
 static const char *test_row_to_string(const struct migration_import_row *row)
 {
 	string_t *str = t_str_new(128);
@@ -195,32 +198,39 @@ static void test_migration_import_modoboa_bad(void)
 		{ "relaydomain;r.example;h;25;relay;1;x", "'x' is neither" },
 
 		{ "account;;p;;;1;SimpleUsers;a@b.example",
-		  "the account has no login" },
+		  "the account's login is missing" },
 		{ "account;a;p;;;1;SimpleUsers;",
-		  "an account of the group SimpleUsers needs an address" },
-		{ "account;a;p;;;1;Users;a@b.example", "unknown group 'Users', "
-		  "there are SimpleUsers, DomainAdmins, Resellers, "
+		  "the account's address is missing, which SimpleUsers need" },
+		{ "account;a;p;;;1;Users;a@b.example", "the account's group "
+		  "must be SimpleUsers, DomainAdmins, Resellers or "
 		  "SuperAdmins" },
-		{ "account;a;p;;;;SimpleUsers;a@b.example", "'' is neither" },
-		{ "account;a;p;;;1;SimpleUsers;a", "'a' is not a mail address" },
-		{ "account;a;p;;;1;SimpleUsers;@b.example",
-		  "'@b.example' is not a mail address" },
-		{ "account;a;p;;;1;SimpleUsers;a b@b.example",
-		  "'a b@b.example' is not a mail address" },
-		{ "account;a;p;;;1;SimpleUsers;a@b@c.example",
-		  "'a@b@c.example' is not a mail address" },
-		{ "account;a;p;;;1;SimpleUsers;\"a\"@c.example",
-		  "is not a mail address" },
-		{ "account;a;p;;;1;SimpleUsers;../../x@c.example",
-		  "'../../x@c.example' cannot be an account" },
-		{ "account;a;p;;;1;SimpleUsers;..@c.example",
-		  "'..@c.example' cannot be an account" },
+		{ "account;a;p;;;;SimpleUsers;a@b.example",
+		  "the account's fifth field, enabled, must be true (1, yes, "
+		  "y) or false (0, no, n)" },
+		{ "account;a;p;;;1;SimpleUsers;a", ADDRESS },
+		{ "account;a;p;;;1;SimpleUsers;@b.example", ADDRESS },
+		{ "account;a;p;;;1;SimpleUsers;a b@b.example", ADDRESS },
+		{ "account;a;p;;;1;SimpleUsers;a@b@c.example", ADDRESS },
+		{ "account;a;p;;;1;SimpleUsers;\"a\"@c.example", ADDRESS },
+		{ "account;a;p;;;1;SimpleUsers;../../x@c.example", ADDRESS },
+		{ "account;a;p;;;1;SimpleUsers;..@c.example", ADDRESS },
 		{ "account;a;p;;;1;SimpleUsers;"LABEL_63"45@c.example",
-		  "is not a mail address" },
-		{ "account;a;p;;;1;SimpleUsers;a@b.example;x",
-		  "quota: 'x' is not a number of megabytes" },
+		  ADDRESS },
+		{ "account;a;p;;;1;SimpleUsers;a@b.example;x", "the account's "
+		  "quota must be a number of megabytes, or empty" },
 		{ "account;a;p;;;1;DomainAdmins;a@b.example;;a b",
-		  "'a b' is not a domain" },
+		  "the account's fields behind the quota must be domains" },
+		/* separators in the password: it must not be shown */
+		{ "account;a;pass;wd;wd;wd;1;SimpleUsers;a@b.example",
+		  "the account's fifth field, enabled, must be" },
+		{ "account;a;wd;wd;wd;1;wd;SimpleUsers;a@b.example",
+		  "the account's group must be" },
+		{ "account;a;wd;wd;wd;1;SimpleUsers;wd;a@b.example",
+		  "the account's address must be" },
+		{ "account;a;wd;wd;wd;1;SimpleUsers;a@b.example;wd;2;1",
+		  "the account's quota must be" },
+		{ "account,a@b.example,wd,1",
+		  "unknown type (is it another separator? see --sepchar)" },
 
 		{ "alias;info;1;a@b.example", "'info' is not a mail address" },
 		{ "alias;info@b.example;x;a@b.example", "'x' is neither" },
@@ -243,6 +253,8 @@ static void test_migration_import_modoboa_bad(void)
 			t_strsplit(tests[i].fields, ";"), &row, &error) < 0, i);
 		test_assert_idx(error != NULL &&
 				strstr(error, tests[i].error) != NULL, i);
+		test_assert_idx(error != NULL && strstr(error, "wd") == NULL,
+				i);
 	}
 	test_end();
 }
