@@ -18,6 +18,9 @@ AC_DEFUN([MIGRATION_CHECK_DOVECOT], [
   MIGRATION_CHECK_DECL([ssl_client_settings_get], [#include "iostream-ssl.h"])
   MIGRATION_CHECK_DECL([IMAPC_PARAMETER_CLIENT_DISABLED],
     [#include "imapc-client.h"])
+  MIGRATION_CHECK_DECL([password_schemes_register_all],
+    [#include "array.h"
+     #include "password-scheme.h"])
   MIGRATION_CHECK_DECL([ipc_client_init], [#include "ipc-client.h"])
   AC_CHECK_MEMBERS([struct mail_namespace_settings.parsed_mailboxes,
 		    struct mail_storage_service_input.module,

@@ -76,6 +76,14 @@
 #define migration_storage_input_init(input) i_zero(input)
 #endif
 
+/* --- lib-auth --- */
+
+/* Those of crypt() as well, and those that logins may be forbidden to use. */
+#ifndef HAVE_PASSWORD_SCHEMES_REGISTER_ALL
+#define password_schemes_register_all password_schemes_init
+#define password_schemes_allow_weak(allow)
+#endif
+
 /* --- doveadm --- */
 
 /* The option to run it before there is a configuration that it could read. */

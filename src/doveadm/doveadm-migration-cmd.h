@@ -36,6 +36,7 @@ extern struct doveadm_cmd_ver2 doveadm_migration_cmd_credential;
 extern struct doveadm_cmd_ver2 doveadm_migration_cmd_delete;
 extern struct doveadm_cmd_ver2 doveadm_migration_cmd_export;
 extern struct doveadm_cmd_ver2 doveadm_migration_cmd_finish;
+extern struct doveadm_cmd_ver2 doveadm_migration_cmd_import;
 extern struct doveadm_cmd_ver2 doveadm_migration_cmd_key_generate;
 extern struct doveadm_cmd_ver2 doveadm_migration_cmd_key_list;
 extern struct doveadm_cmd_ver2 doveadm_migration_cmd_key_rotate;

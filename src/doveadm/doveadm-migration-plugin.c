@@ -14,6 +14,7 @@ static struct doveadm_cmd_ver2 *const doveadm_migration_commands[] = {
 	&doveadm_migration_cmd_delete,
 	&doveadm_migration_cmd_export,
 	&doveadm_migration_cmd_finish,
+	&doveadm_migration_cmd_import,
 	&doveadm_migration_cmd_key_generate,
 	&doveadm_migration_cmd_key_list,
 	&doveadm_migration_cmd_key_rotate,
