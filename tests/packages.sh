@@ -16,7 +16,7 @@ packages_check=(
 	curl dovecot-lmtpd dovecot-pop3d
 	clang-format cppcheck mandoc shellcheck
 	debootstrap gdb iproute2 isync libc6-dbg offlineimap3 valgrind
-	python3-pytest sqlite3
+	postfix postfix-sqlite python3-pytest sqlite3
 )
 
 package_is_installed() {
