@@ -6,10 +6,25 @@
 #include "doveadm-migration-hash.h"
 #include "doveadm-migration-import.h"
 #include "doveadm-migration-import-csv.h"
+#include "doveadm-migration-import-postfixadmin.h"
+
+enum import_from {
+	IMPORT_FROM_MODOBOA,
+	IMPORT_FROM_POSTFIXADMIN,
+
+	IMPORT_FROM_COUNT
+};
+
+static const char *const import_from_names[] = {
+	[IMPORT_FROM_MODOBOA] = "modoboa",
+	[IMPORT_FROM_POSTFIXADMIN] = "postfixadmin",
+	[IMPORT_FROM_COUNT] = NULL,
+};
 
 struct import_context {
 	struct doveadm_migration_cmd cmd;
 	struct doveadm_migration_import_settings set;
+	enum import_from from;
 	char sep;
 	bool can_hash;
 };
@@ -18,6 +33,25 @@ static int import_fail(struct import_context *ctx, const char *error)
 {
 	doveadm_migration_cmd_fail(&ctx->cmd, EX_USAGE, "%s", error);
 	return -1;
+}
+
+static int import_parse_from(struct import_context *ctx)
+{
+	const char *from;
+	unsigned int i;
+
+	if (!doveadm_cmd_param_str(ctx->cmd.cctx, "from", &from))
+		return 0;
+	for (i = 0; i < IMPORT_FROM_COUNT; i++) {
+		if (strcmp(import_from_names[i], from) == 0) {
+			ctx->from = i;
+			return 0;
+		}
+	}
+	return import_fail(
+		ctx,
+		t_strdup_printf("--from: unknown '%s', there are: %s", from,
+				t_strarray_join(import_from_names, ", ")));
 }
 
 static int import_parse_sepchar(struct import_context *ctx)
@@ -78,7 +112,7 @@ static int import_parse_args(struct import_context *ctx)
 		doveadm_migration_cmd_fail_usage(&ctx->cmd);
 		return -1;
 	}
-	if (import_parse_sepchar(ctx) < 0)
+	if (import_parse_from(ctx) < 0 || import_parse_sepchar(ctx) < 0)
 		return -1;
 	return import_parse_schemes(ctx);
 }
@@ -90,7 +124,18 @@ static void import_run(struct import_context *ctx)
 	if (doveadm_migration_cmd_open_store(&ctx->cmd) < 0 ||
 	    doveadm_migration_import_init(&ctx->cmd, &ctx->set, &import) < 0)
 		return;
-	doveadm_migration_import_modoboa(import, ctx->set.source, ctx->sep);
+	switch (ctx->from) {
+	case IMPORT_FROM_MODOBOA:
+		doveadm_migration_import_modoboa(import, ctx->set.source,
+						 ctx->sep);
+		break;
+	case IMPORT_FROM_POSTFIXADMIN:
+		doveadm_migration_import_postfixadmin(&ctx->cmd, import,
+						      ctx->set.source);
+		break;
+	case IMPORT_FROM_COUNT:
+		i_unreached();
+	}
 	doveadm_migration_import_finish(import);
 	doveadm_migration_import_deinit(&import);
 }
@@ -111,17 +156,18 @@ static void cmd_migration_import(struct doveadm_cmd_context *cctx)
 struct doveadm_cmd_ver2 doveadm_migration_cmd_import = {
 	.name = "migration import",
 	.cmd = cmd_migration_import,
-	.usage = "[--check] [--continue-if-exists] [--sepchar <char>] "
+	.usage = "[--from <source>] [--check] [--continue-if-exists] "
+		 "[--sepchar <char>] "
 		 "[--crypt-passwords | --password-scheme <scheme>] <file>",
-	DOVEADM_CMD_PARAMS_START DOVEADM_CMD_PARAM(
-		'\0', "check", CMD_PARAM_BOOL,
-		0) DOVEADM_CMD_PARAM('\0', "continue-if-exists", CMD_PARAM_BOOL,
-				     0) DOVEADM_CMD_PARAM('\0', "sepchar",
-							  CMD_PARAM_STR, 0)
-		DOVEADM_CMD_PARAM('\0', "crypt-passwords", CMD_PARAM_BOOL, 0)
-			DOVEADM_CMD_PARAM('\0', "password-scheme",
-					  CMD_PARAM_STR, 0)
-				DOVEADM_CMD_PARAM('\0', "file", CMD_PARAM_STR,
-						  CMD_PARAM_FLAG_POSITIONAL)
-					DOVEADM_CMD_PARAMS_END
+	/* clang-format off */
+	DOVEADM_CMD_PARAMS_START
+	DOVEADM_CMD_PARAM('\0', "from", CMD_PARAM_STR, 0)
+	DOVEADM_CMD_PARAM('\0', "check", CMD_PARAM_BOOL, 0)
+	DOVEADM_CMD_PARAM('\0', "continue-if-exists", CMD_PARAM_BOOL, 0)
+	DOVEADM_CMD_PARAM('\0', "sepchar", CMD_PARAM_STR, 0)
+	DOVEADM_CMD_PARAM('\0', "crypt-passwords", CMD_PARAM_BOOL, 0)
+	DOVEADM_CMD_PARAM('\0', "password-scheme", CMD_PARAM_STR, 0)
+	DOVEADM_CMD_PARAM('\0', "file", CMD_PARAM_STR, CMD_PARAM_FLAG_POSITIONAL)
+	DOVEADM_CMD_PARAMS_END
+	/* clang-format on */
 };

@@ -126,6 +126,26 @@ void migration_import_names_add_existing(struct migration_import_names *names,
 	}
 }
 
+static int names_fail_domain(const char *domain, const char **error_r)
+{
+	*error_r =
+		t_strdup_printf("there is no domain '%s' (it must come before)",
+				domain);
+	return -1;
+}
+
+/* Aliases may also be in other names of domains, and in relay domains. */
+static int names_check_alias_domain(const struct migration_import_names *names,
+				    const struct migration_import_row *row,
+				    const char **error_r)
+{
+	const char *domain = strrchr(row->name, '@') + 1;
+
+	if (names_find(names, IMPORT_GROUP_DOMAIN, domain) != NULL)
+		return 0;
+	return names_fail_domain(domain, error_r);
+}
+
 /* A migration makes its domain if there is none. */
 static int names_check_new_domain(const struct migration_import_names *names,
 				  const struct migration_import_row *row,
@@ -166,19 +186,14 @@ static int names_check_domains(const struct migration_import_names *names,
 			domain = strrchr(row->name, '@') + 1;
 		break;
 	case IMPORT_GROUP_ALIAS:
-		domain = strrchr(row->name, '@') + 1;
-		break;
+		return names_check_alias_domain(names, row, error_r);
 	case IMPORT_GROUP_MIGRATION:
 		return names_check_new_domain(names, row, error_r);
 	case IMPORT_GROUP_COUNT:
 		break;
 	}
-	if (domain != NULL && !names_has_domain(names, domain)) {
-		*error_r = t_strdup_printf(
-			"there is no domain '%s' (it must come before)",
-			domain);
-		return -1;
-	}
+	if (domain != NULL && !names_has_domain(names, domain))
+		return names_fail_domain(domain, error_r);
 	return 0;
 }
 

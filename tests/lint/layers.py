@@ -29,8 +29,8 @@ ALLOWED = {
     "worker": {"migration-follow.h", "migration-remote.h",
                "migration-unseal.h", "migration-verify.h"},
     "doveadm": {"migration-keygen.h", "migration-keyring.h",
-                "migration-seal.h", "migration-store.h",
-                "migration-unseal.h"},
+                "migration-postfixadmin.h", "migration-seal.h",
+                "migration-store.h", "migration-unseal.h"},
 }
 # Foreign headers that have a home.
 HOMES = {

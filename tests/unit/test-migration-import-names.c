@@ -175,6 +175,13 @@ static void test_migration_import_names(void)
 			{ "dlist;info@here.example;1;bert@here.example",
 			  MIGRATION_IMPORT_KEEP, "" },
 		} },
+		/* aliases may be in other names of domains, too */
+		{ FALSE, {
+			{ "alias;abuse@also.example;1;anna@here.example",
+			  MIGRATION_IMPORT_ADD, "anna@here.example" },
+			{ "alias;abuse@relay.example;1;anna@here.example",
+			  MIGRATION_IMPORT_ADD, "anna@here.example" },
+		} },
 		/* an account's mail may go elsewhere */
 		{ FALSE, {
 			{ "forward;anna@here.example;1;a@b.example",
