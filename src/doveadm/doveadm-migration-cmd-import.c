@@ -10,6 +10,7 @@
 
 enum import_from {
 	IMPORT_FROM_MODOBOA,
+	IMPORT_FROM_NS8,
 	IMPORT_FROM_POSTFIXADMIN,
 
 	IMPORT_FROM_COUNT
@@ -17,6 +18,7 @@ enum import_from {
 
 static const char *const import_from_names[] = {
 	[IMPORT_FROM_MODOBOA] = "modoboa",
+	[IMPORT_FROM_NS8] = "ns8",
 	[IMPORT_FROM_POSTFIXADMIN] = "postfixadmin",
 	[IMPORT_FROM_COUNT] = NULL,
 };
@@ -58,7 +60,7 @@ static int import_parse_sepchar(struct import_context *ctx)
 {
 	const char *sep;
 
-	ctx->sep = ';';
+	ctx->sep = ctx->from == IMPORT_FROM_NS8 ? ',' : ';';
 	if (!doveadm_cmd_param_str(ctx->cmd.cctx, "sepchar", &sep))
 		return 0;
 	if (strlen(sep) != 1 || *sep == '"' || *sep == ' ' || *sep == '@' ||
@@ -129,6 +131,10 @@ static void import_run(struct import_context *ctx)
 		doveadm_migration_import_modoboa(import, ctx->set.source,
 						 ctx->sep);
 		break;
+	case IMPORT_FROM_NS8:
+		doveadm_migration_import_ns8(&ctx->cmd, import, ctx->set.source,
+					     ctx->sep);
+		break;
 	case IMPORT_FROM_POSTFIXADMIN:
 		doveadm_migration_import_postfixadmin(&ctx->cmd, import,
 						      ctx->set.source);
@@ -159,6 +165,7 @@ struct doveadm_cmd_ver2 doveadm_migration_cmd_import = {
 	.usage = "[--from <source>] [--check] [--continue-if-exists] "
 		 "[--sepchar <char>] "
 		 "[--crypt-passwords | --password-scheme <scheme>] <file>",
+	/* clang-format off */
 	/* clang-format off */
 	DOVEADM_CMD_PARAMS_START
 	DOVEADM_CMD_PARAM('\0', "from", CMD_PARAM_STR, 0)

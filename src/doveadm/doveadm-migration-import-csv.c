@@ -3,6 +3,10 @@
 #include "lib.h"
 #include "safe-memset.h"
 #include "migration-csv.h"
+#include "migration-import-ns8.h"
+#include "migration-seal.h"
+#include "migration-secret.h"
+#include "migration-settings.h"
 #include "doveadm-migration-cmd.h"
 #include "doveadm-migration-import.h"
 #include "doveadm-migration-import-csv.h"
@@ -83,54 +87,144 @@ static int csv_percent(const struct csv_file *file, struct migration_csv *csv)
 	return migration_csv_get_offset(csv) * 100 / file->size;
 }
 
-static void
-modoboa_import_row(struct doveadm_migration_import *import,
-		   const char *const *fields, const char *where, int percent)
-{
-	struct migration_import_row row;
-	const char *error;
+/* What a file's rows become. */
+struct csv_reader {
+	struct doveadm_migration_import *import;
+	/* where is for errors, percent for progress */
+	void (*row)(struct csv_reader *reader, const char *const *fields,
+		    const char *where, int percent);
 
-	if (migration_import_parse_modoboa(fields, &row, &error) < 0)
-		doveadm_migration_import_mistake(import, where, error);
-	else
-		doveadm_migration_import_add(import, &row, where, percent);
-}
+	/* NS8 */
+	struct doveadm_migration_cmd *cmd;
+	struct migration_sealer *sealer;
+	struct migration_import_ns8 ns8;
+	bool have_header, stop;
+};
 
-static void modoboa_import_file(struct doveadm_migration_import *import,
-				const struct csv_file *file, char sep)
+static void csv_import_file(struct csv_reader *reader,
+			    const struct csv_file *file, char sep)
 {
 	struct migration_csv *csv;
 	const char *const *fields, *error, *where;
 	int ret = 1;
 
 	csv = migration_csv_init(file->data, file->size, sep);
-	while (ret != 0)
+	while (ret != 0 && !reader->stop)
 		T_BEGIN
 		{
 			ret = migration_csv_next(csv, &fields, &error);
 			where = t_strdup_printf("line %u",
 						migration_csv_get_line(csv));
 			if (ret < 0) {
-				doveadm_migration_import_mistake(import, where,
-								 error);
+				doveadm_migration_import_mistake(reader->import,
+								 where, error);
 			} else if (ret > 0) {
-				modoboa_import_row(import, fields, where,
-						   csv_percent(file, csv));
+				reader->row(reader, fields, where,
+					    csv_percent(file, csv));
 			}
 		}
 	T_END;
 	migration_csv_deinit(&csv);
 }
 
-void doveadm_migration_import_modoboa(struct doveadm_migration_import *import,
-				      const char *path, char sep)
+static void csv_import(struct csv_reader *reader, const char *path, char sep)
 {
 	struct csv_file file;
 	const char *error;
 
 	if (csv_file_read(&file, path, &error) < 0)
-		doveadm_migration_import_fail(import, EX_USAGE, error);
+		doveadm_migration_import_fail(reader->import, EX_USAGE, error);
 	else
-		modoboa_import_file(import, &file, sep);
+		csv_import_file(reader, &file, sep);
 	csv_file_free(&file);
+}
+
+static void
+modoboa_import_row(struct csv_reader *reader, const char *const *fields,
+		   const char *where, int percent)
+{
+	struct migration_import_row row;
+	const char *error;
+
+	if (migration_import_parse_modoboa(fields, &row, &error) < 0) {
+		doveadm_migration_import_mistake(reader->import, where, error);
+	} else {
+		doveadm_migration_import_add(reader->import, &row, where,
+					     percent);
+	}
+}
+
+void doveadm_migration_import_modoboa(struct doveadm_migration_import *import,
+				      const char *path, char sep)
+{
+	struct csv_reader reader = {
+		.import = import,
+		.row = modoboa_import_row,
+	};
+
+	csv_import(&reader, path, sep);
+}
+
+static int ns8_seal(struct csv_reader *reader, struct migration_import_row *row,
+		    const char **error_r)
+{
+	struct migration_secret *secret;
+	int ret = -1;
+
+	secret = migration_secret_create(row->password, strlen(row->password));
+	if (!migration_secret_is_sendable(secret)) {
+		*error_r = t_strdup_printf("remotepassword is longer than %u "
+					   "bytes",
+					   MIGRATION_MAX_PASSWORD_BYTES);
+	} else {
+		ret = migration_seal(reader->sealer, secret, row->name,
+				     row->provider, &row->credential, error_r);
+	}
+	migration_secret_free(&secret);
+	return ret;
+}
+
+static void ns8_import_row(struct csv_reader *reader, const char *const *fields,
+			   const char *where, int percent)
+{
+	struct migration_import_row row;
+	const char *error;
+
+	if (!reader->have_header) {
+		reader->have_header = TRUE;
+		if (migration_import_ns8_header(fields, &reader->ns8, &error) <
+		    0) {
+			/* without it no row can be understood */
+			reader->stop = TRUE;
+			doveadm_migration_import_mistake(reader->import, where,
+							 error);
+		}
+	} else if (migration_import_parse_ns8(&reader->ns8, reader->cmd->set,
+					      fields, &row, &error) < 0 ||
+		   ns8_seal(reader, &row, &error) < 0) {
+		doveadm_migration_import_mistake(reader->import, where, error);
+	} else {
+		doveadm_migration_import_add(reader->import, &row, where,
+					     percent);
+	}
+}
+
+void doveadm_migration_import_ns8(struct doveadm_migration_cmd *cmd,
+				  struct doveadm_migration_import *import,
+				  const char *path, char sep)
+{
+	struct csv_reader reader = {
+		.import = import,
+		.row = ns8_import_row,
+		.cmd = cmd,
+	};
+	const char *error;
+
+	if (migration_sealer_init(cmd->set->migration_public_key_file,
+				  &reader.sealer, &error) < 0) {
+		doveadm_migration_import_fail(import, EX_CONFIG, error);
+		return;
+	}
+	csv_import(&reader, path, sep);
+	migration_sealer_deinit(&reader.sealer);
 }

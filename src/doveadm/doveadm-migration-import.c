@@ -9,6 +9,7 @@
 #include "migration-text.h"
 #include "doveadm-migration-cmd.h"
 #include "doveadm-migration-hash.h"
+#include "doveadm-migration-home.h"
 #include "doveadm-migration-import.h"
 #include "doveadm-migration-rows.h"
 
@@ -27,6 +28,8 @@ struct doveadm_migration_import {
 	struct migration_import_names *names;
 	ARRAY(const struct migration_import_row *) rows;
 	struct doveadm_migration_rows *progress;
+	/* for migrations only */
+	struct doveadm_migration_home *home;
 
 	unsigned int read, mistakes;
 	bool failed;
@@ -111,6 +114,7 @@ void doveadm_migration_import_deinit(struct doveadm_migration_import **_import)
 
 	*_import = NULL;
 	doveadm_migration_rows_deinit(&import->progress);
+	doveadm_migration_home_deinit(&import->home);
 	migration_import_names_deinit(&import->names);
 	array_free(&import->rows);
 	pool_unref(&import->pool);
@@ -137,6 +141,48 @@ static int import_crypt(struct doveadm_migration_import *import,
 		error_r);
 }
 
+/* Nobody who lives here gets a second account with the provider's password. */
+static int
+import_check_home(struct doveadm_migration_import *import,
+		  const struct migration_import_row *row, const char **error_r)
+{
+	int ret;
+
+	if (import->home == NULL)
+		import->home = doveadm_migration_home_init();
+	ret = doveadm_migration_home_lookup(import->home, row->name);
+	if (ret == 0)
+		return 0;
+	*error_r = ret > 0 ?
+			   t_strdup_printf("%s is at home here: a userdb knows "
+					   "the name",
+					   row->name) :
+			   t_strdup_printf("it cannot be told whether %s is at "
+					   "home here (is Dovecot running?)",
+					   row->name);
+	return -1;
+}
+
+/* The account of a migration */
+static int
+import_set_account(struct doveadm_migration_import *import,
+		   struct migration_import_row *row, const char **error_r)
+{
+	const char *password = row->password;
+
+	if (row->new_account) {
+		return import_check_home(import, row, error_r) < 0 ||
+				       import_crypt(import, row, password,
+						    error_r) < 0 ?
+			       -1 :
+			       0;
+	}
+	/* it keeps its own, and nobody has to wait for what is here */
+	row->password = NULL;
+	row->job_login = "local";
+	return 0;
+}
+
 static int
 import_set_password(struct doveadm_migration_import *import,
 		    struct migration_import_row *row, const char **error_r)
@@ -145,9 +191,7 @@ import_set_password(struct doveadm_migration_import *import,
 	int ret;
 
 	if (row->type == MIGRATION_IMPORT_MIGRATION)
-		return !row->new_account ? 0 :
-					   import_crypt(import, row,
-							row->password, error_r);
+		return import_set_account(import, row, error_r);
 	if (import->set.crypt_passwords)
 		return import_crypt(import, row, row->password, error_r);
 	if (migration_import_add_scheme(row->password,
@@ -241,6 +285,19 @@ static void import_written(int ret, const char *error, void *context)
 	}
 }
 
+/* The queue finds them by itself, auth might remember that nobody knew them. */
+static void import_forget_names(struct doveadm_migration_import *import)
+{
+	const struct migration_import_row *row;
+
+	if (import->home == NULL)
+		return;
+	array_foreach_elem(&import->rows, row) {
+		if (row->new_account)
+			doveadm_migration_home_forget(import->home, row->name);
+	}
+}
+
 static void import_write(struct doveadm_migration_import *import)
 {
 	const struct migration_import_row *const *rows;
@@ -252,6 +309,7 @@ static void import_write(struct doveadm_migration_import *import)
 	migration_store_import(import->cmd->store, rows, count, ioloop_time,
 			       import_written, import);
 	migration_store_wait(import->cmd->store);
+	import_forget_names(import);
 }
 
 static void import_print(const struct doveadm_migration_import *import)
