@@ -19,6 +19,8 @@ struct postfixadmin_import {
 	enum migration_postfixadmin_table table;
 	/* They are in the table of domains as well. */
 	HASH_TABLE(char *, char *) alias_domains;
+	/* to what was asked last: without a connection only when it is closed */
+	bool answered;
 	bool failed;
 };
 
@@ -126,6 +128,7 @@ static void postfixadmin_add_row(struct postfixadmin_import *pa,
 
 static void postfixadmin_fail(struct postfixadmin_import *pa, const char *error)
 {
+	pa->answered = TRUE;
 	pa->failed = TRUE;
 	doveadm_migration_import_fail(
 		pa->import, EX_TEMPFAIL,
@@ -142,6 +145,8 @@ static void postfixadmin_row(int ret, const char *const *values,
 		postfixadmin_fail(pa, error);
 	else if (ret > 0)
 		postfixadmin_add_row(pa, values, FALSE);
+	else
+		pa->answered = TRUE;
 }
 
 static void postfixadmin_name(int ret, const char *const *values,
@@ -153,6 +158,8 @@ static void postfixadmin_name(int ret, const char *const *values,
 		postfixadmin_fail(pa, error);
 	else if (ret > 0)
 		postfixadmin_add_row(pa, values, TRUE);
+	else
+		pa->answered = TRUE;
 }
 
 static void postfixadmin_import_tables(struct postfixadmin_import *pa)
@@ -167,8 +174,9 @@ static void postfixadmin_import_tables(struct postfixadmin_import *pa)
 
 	pa->table = MIGRATION_POSTFIXADMIN_ALIAS_DOMAIN;
 	migration_postfixadmin_read(pa->db, pa->table, postfixadmin_name, pa);
-	for (i = 0; i < N_ELEMENTS(order) && !pa->failed; i++) {
+	for (i = 0; i < N_ELEMENTS(order) && pa->answered && !pa->failed; i++) {
 		pa->table = order[i];
+		pa->answered = FALSE;
 		migration_postfixadmin_read(pa->db, pa->table, postfixadmin_row,
 					    pa);
 	}
@@ -192,8 +200,10 @@ void doveadm_migration_import_postfixadmin(
 		hash_table_create(&pa.alias_domains, default_pool, 0, str_hash,
 				  strcmp);
 		postfixadmin_import_tables(&pa);
-		hash_table_destroy(&pa.alias_domains);
 		migration_postfixadmin_deinit(&pa.db);
+		if (!pa.answered)
+			postfixadmin_fail(&pa, "no answer");
+		hash_table_destroy(&pa.alias_domains);
 	}
 	pool_unref(&pa.pool);
 }

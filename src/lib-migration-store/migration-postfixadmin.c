@@ -1,6 +1,7 @@
 /* Copyright (c) 2026 dovecot-migration authors, see the included COPYING file */
 
 #include "lib.h"
+#include "ioloop.h"
 #include "migration-compat-sql.h"
 #include "migration-postfixadmin.h"
 
@@ -8,12 +9,20 @@
 
 /* of any table */
 #define POSTFIXADMIN_MAX_COLUMNS 5
+/* How often the connection is looked at while an answer is waited for. */
+#define POSTFIXADMIN_WAIT_MSECS 10
+/* A little longer than the drivers wait. */
+#define POSTFIXADMIN_MAX_WAIT_SECS 70
 
 struct migration_postfixadmin {
 	struct migration_compat_sql *sql;
+	/* doveadm has none, but drivers whose connection fails use it */
+	struct ioloop *ioloop, *prev_ioloop;
+	bool answered;
 };
 
 struct postfixadmin_read {
+	struct migration_postfixadmin *db;
 	const struct postfixadmin_query *query;
 	migration_postfixadmin_callback_t *callback;
 	void *context;
@@ -46,9 +55,12 @@ int migration_postfixadmin_init(struct event *event, const char *driver,
 		return -1;
 	}
 	db = i_new(struct migration_postfixadmin, 1);
+	db->prev_ioloop = current_ioloop;
+	db->ioloop = io_loop_create();
 	if (migration_compat_sql_init(event, driver, connect, &db->sql,
 				      error_r) < 0) {
-		i_free(db);
+		db->sql = NULL;
+		migration_postfixadmin_deinit(&db);
 		return -1;
 	}
 	*db_r = db;
@@ -63,6 +75,8 @@ void migration_postfixadmin_deinit(struct migration_postfixadmin **_db)
 		return;
 	*_db = NULL;
 	migration_compat_sql_deinit(&db->sql);
+	io_loop_destroy(&db->ioloop);
+	io_loop_set_current(db->prev_ioloop);
 	i_free(db);
 }
 
@@ -95,8 +109,25 @@ static void postfixadmin_result(struct sql_result *result,
 	T_END;
 	if (ret < 0)
 		error = t_strdup(sql_result_get_error(result));
+	reading->db->answered = TRUE;
 	reading->callback(ret, NULL, error, reading->context);
 	i_free(reading);
+}
+
+/* Not sql_wait(), which crashes if PostgreSQL cannot be reached. */
+static void
+postfixadmin_wait(struct migration_postfixadmin *db, struct sql_db *sql)
+{
+	time_t started = time(NULL);
+	struct timeout *to;
+
+	while (!db->answered && sql_connect(sql) >= 0 &&
+	       time(NULL) - started <= POSTFIXADMIN_MAX_WAIT_SECS) {
+		to = timeout_add_short(POSTFIXADMIN_WAIT_MSECS, io_loop_stop,
+				       current_ioloop);
+		io_loop_run(current_ioloop);
+		timeout_remove(&to);
+	}
 }
 
 void migration_postfixadmin_read(struct migration_postfixadmin *db,
@@ -108,9 +139,11 @@ void migration_postfixadmin_read(struct migration_postfixadmin *db,
 	struct postfixadmin_read *reading;
 
 	reading = i_new(struct postfixadmin_read, 1);
+	reading->db = db;
 	reading->query = &postfixadmin_queries[table];
 	reading->callback = callback;
 	reading->context = context;
+	db->answered = FALSE;
 	sql_query(sql, reading->query->sql, postfixadmin_result, reading);
-	sql_wait(sql);
+	postfixadmin_wait(db, sql);
 }

@@ -21,6 +21,8 @@ int migration_postfixadmin_init(struct event *event, const char *driver,
 				const char **error_r);
 void migration_postfixadmin_deinit(struct migration_postfixadmin **db);
 
+/* The callback is called before this returns, or, without a connection, by
+   migration_postfixadmin_deinit(). */
 void migration_postfixadmin_read(struct migration_postfixadmin *db,
 				 enum migration_postfixadmin_table table,
 				 migration_postfixadmin_callback_t *callback,

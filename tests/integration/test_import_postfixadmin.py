@@ -5,6 +5,7 @@ import sqlite3
 
 import pytest
 
+from ports import free_port
 from target import Target
 from test_doveadm import TEMPFAIL, USAGE, run, run_json
 from test_import import HASH, SECRET, TABLES, tables
@@ -192,6 +193,16 @@ def test_no_database(target, text, code, error):
     path = target.folder / "other.conf.ext"
     path.write_text(text.format(target=target.folder))
     assert f"{path}: {error}" in load(target, path, code=code).stderr
+
+
+def test_server_that_is_down(target):
+    path = target.folder / "other.conf.ext"
+    path.write_text(f"driver = pgsql\nconnect = host=127.0.0.1 "
+                    f"port={free_port()} password=hunter2\n")
+    error = load(target, path, code=TEMPFAIL).stderr
+    assert error.count("Cannot read postfixadmin's table alias_domain: Not "
+                       "connected to database") == 1
+    assert error.count("Cannot read") == 1 and "hunter2" not in error
 
 
 def test_unknown_source(target, config):
