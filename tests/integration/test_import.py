@@ -2,14 +2,18 @@
 
 import base64
 import hashlib
+import json
 import os
 import pty
 import re
 import sqlite3
+import subprocess
 import time
 
 import pytest
 
+from checks import assert_answer
+from ports import free_port
 from target import Target
 from test_doveadm import TEMPFAIL, USAGE, run, run_json
 
@@ -336,3 +340,38 @@ def test_progress(target):
     result = run(target, "import", "--check", "--crypt-passwords", path)
     assert "\r" not in result.stdout + result.stderr
     assert "p4ssword" not in shown + result.stderr
+
+
+def test_over_http(folders):
+    """doveadm-server takes hashes, and has no library to make some."""
+    port, key = free_port(), "k3y"
+    target = Target(folders("import"))
+    target.extra = (f"doveadm_api_key = {key}\nservice doveadm {{\n"
+                    f"  inet_listener http {{\n    port = {port}\n  }}\n}}\n")
+
+    def post(**parameters):
+        return json.loads(subprocess.run(
+            ["curl", "--silent", "--show-error", "--fail",
+             "--header", "Authorization: X-Dovecot-API " +
+             base64.b64encode(key.encode()).decode(),
+             "--json", json.dumps([["migrationImport", parameters, "t"]]),
+             f"http://127.0.0.1:{port}/doveadm/v1"],
+            capture_output=True, check=True, text=True, timeout=60).stdout)
+
+    with target:
+        path = str(write(target, "domain;old.example;0;0;1\n" +
+                         account_row("anna", HASH)))
+        ((kind, rows, _),) = post(file=path, check=True)
+        assert kind == "doveadmResponse"
+        assert [row["type"] for row in rows] == ["domain", "account"]
+        assert target.store.domains() == []
+        post(file=path)
+        assert_answer(target.login("anna@old.example", SECRET), "OK")
+        path = str(write(target, account_row("bert", "p4ssword")))
+        ((kind, _, _),) = post(file=path, cryptPasswords=True)
+        assert kind == "error"
+        assert target.store.accounts() == ["anna@old.example"]
+        assert "Passwords can be hashed on the command line only" in \
+            target.read_log("error")
+        assert "p4ssword" not in target.read_log("error")
+    target.assert_no_crash()
