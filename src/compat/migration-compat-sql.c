@@ -39,6 +39,12 @@ static int
 sql_open(struct migration_compat_sql *sql, struct event *event,
 	 const char *driver, const char *connect, const char **error_r)
 {
+	if (strcmp(driver, "sqlite") != 0) {
+		*error_r = t_strdup_printf("SQL driver %s is not supported "
+					   "with this version of Dovecot yet",
+					   driver);
+		return -1;
+	}
 	if (sql_settings_root == NULL)
 		sql_settings_root = settings_root_init();
 	sql->instance = settings_instance_new(sql_settings_root);
