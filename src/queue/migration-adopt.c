@@ -2,6 +2,7 @@
 
 #include "lib.h"
 #include "ioloop.h"
+#include "llist.h"
 #include "migration-common.h"
 #include "migration-login.h"
 #include "migration-state.h"
@@ -14,6 +15,7 @@
 #define ADOPT_MAX_TRIES 5
 
 struct migration_adopt {
+	struct migration_adopt *prev, *next;
 	pool_t pool;
 	struct migration_store *store;
 	struct event *event;
@@ -31,16 +33,35 @@ struct migration_adopt {
 	char *error;
 };
 
+/* In the order of their logins. Of one user only the first is looked at: they
+   would take each other's record from under them. */
+static struct migration_adopt *adopts_head = NULL, *adopts_tail = NULL;
+
 static void adopt_look(struct migration_adopt *adopt);
+
+static struct migration_adopt *adopt_find_first(const char *username)
+{
+	struct migration_adopt *adopt = adopts_head;
+
+	while (adopt != NULL && strcmp(adopt->adoption.username, username) != 0)
+		adopt = adopt->next;
+	return adopt;
+}
 
 static void adopt_finish(struct migration_adopt *adopt,
 			 enum migration_adopt_result result, const char *error)
 {
+	struct migration_adopt *next;
+
 	adopt->callback(result, adopt->phase, adopt->login, adopt->held, error,
 			adopt->context);
+	DLLIST2_REMOVE(&adopts_head, &adopts_tail, adopt);
+	next = adopt_find_first(adopt->adoption.username);
 	i_free(adopt->error);
 	event_unref(&adopt->event);
 	pool_unref(&adopt->pool);
+	if (next != NULL)
+		adopt_look(next);
 }
 
 static void adopt_tell(struct migration_adopt *adopt)
@@ -177,5 +198,7 @@ void migration_adopt(struct migration_store *store, struct event *event,
 	adopt->adoption.password = p_strdup(pool, src->password);
 	adopt->adoption.credential = p_strdup(pool, src->credential);
 	adopt->adoption.login = p_strdup(pool, src->login);
-	adopt_look(adopt);
+	DLLIST2_APPEND(&adopts_head, &adopts_tail, adopt);
+	if (adopt_find_first(src->username) == adopt)
+		adopt_look(adopt);
 }
