@@ -19,6 +19,10 @@
 
 /* Progress is written to the database at most this often. */
 #define JOB_WRITE_INTERVAL_SECS 1
+/* How a sync ended is written again this often, and so many times, if the
+   database does not work: about a minute. */
+#define JOB_RESULT_RETRY_MSECS 2000
+#define JOB_RESULT_MAX_TRIES 30
 /* A worker that is silent but alive keeps its lease. */
 #define JOB_LEASE_RENEW_MSECS (MIGRATION_LEASE_SECS * 1000 / 5)
 
@@ -37,7 +41,7 @@ struct migration_job {
 
 	struct migration_worker_connection *worker;
 	struct migration_sessions *sessions;
-	struct timeout *to_renew, *to_finished, *to_hold;
+	struct timeout *to_renew, *to_finished, *to_hold, *to_result;
 	struct migration_job_progress *progress;
 	struct migration_job_notes *notes;
 	/* what is known about the provider's server, NULL = nothing */
@@ -51,6 +55,8 @@ struct migration_job {
 	time_t last_write;
 	/* calls into the store that will still call back */
 	unsigned int store_calls;
+	/* how often the result could not be written */
+	unsigned int result_tries;
 
 	enum migration_outcome outcome;
 	char *error;
@@ -147,6 +153,10 @@ void migration_job_free(struct migration_job **_job)
 	job_tell_finished(job);
 	job_stop(job);
 	timeout_remove(&job->to_finished);
+	if (job->to_result != NULL) {
+		timeout_remove(&job->to_result);
+		job_unref_store(job);
+	}
 	array_free(&job->watchers);
 	i_free(job->error);
 	job->freed = TRUE;
@@ -283,6 +293,34 @@ static void job_log_result(struct migration_job *job)
 
 static void job_result_look(struct migration_job *job);
 
+static void job_result_again(struct migration_job *job)
+{
+	timeout_remove(&job->to_result);
+	job_result_look(job);
+}
+
+static void job_result_failed(struct migration_job *job, const char *error)
+{
+	if (!job->freed && job->result_tries++ < JOB_RESULT_MAX_TRIES) {
+		if (job->result_tries == 1) {
+			e_warning(job->event,
+				  "Cannot write how the sync ended: %s - "
+				  "trying again",
+				  error);
+		}
+		job->to_result = timeout_add(JOB_RESULT_RETRY_MSECS,
+					     job_result_again, job);
+		return;
+	}
+	e_error(job->event,
+		"Cannot write how the sync ended: %s - it runs again when its "
+		"lease ends",
+		error);
+	if (!job->freed)
+		job_end_later(job);
+	job_unref_store(job);
+}
+
 static void job_result_written(int ret, const char *error, void *context)
 {
 	struct migration_job *job = context;
@@ -292,16 +330,14 @@ static void job_result_written(int ret, const char *error, void *context)
 		job_result_look(job);
 		return;
 	}
-	job_log_result(job);
 	if (ret < 0) {
-		e_error(job->event,
-			"Cannot write how the sync ended: %s - it "
-			"runs again when its lease ends",
-			error);
-	} else {
-		migration_transition_tell_record(job->event, job->state_before,
-						 job->ended);
+		migration_job_progress_write_failed(job->progress);
+		job_result_failed(job, error);
+		return;
 	}
+	job_log_result(job);
+	migration_transition_tell_record(job->event, job->state_before,
+					 job->ended);
 	if (!job->freed)
 		job_end_later(job);
 	job_unref_store(job);
@@ -318,14 +354,12 @@ static void job_result_looked_up(enum migration_store_found found,
 	struct migration_record now;
 	bool noted;
 
+	if (found == MIGRATION_STORE_ERROR) {
+		job_result_failed(job, error);
+		return;
+	}
 	if (found != MIGRATION_STORE_RECORD) {
-		if (found == MIGRATION_STORE_ERROR) {
-			e_error(job->event,
-				"Cannot write how the sync ended: %s", error);
-		} else {
-			e_info(job->event,
-			       "The record was deleted during the sync");
-		}
+		e_info(job->event, "The record was deleted during the sync");
 		if (!job->freed)
 			job_end_later(job);
 		job_unref_store(job);
