@@ -4,6 +4,7 @@
 #include "array.h"
 #include "ioloop.h"
 #include "migration-protocol.h"
+#include "migration-db.h"
 #include "migration-settings.h"
 #include "migration-state.h"
 #include "migration-store.h"
@@ -108,10 +109,9 @@ static void status_print(struct status_context *ctx)
 	doveadm_print_num(ctx->total);
 	for (state = 0; state < STATUS_STATE_COUNT; state++)
 		doveadm_print_num(ctx->by_state[state]);
-	/* SQLite's is a path; other drivers' may hold a password */
-	doveadm_print(strcmp(ctx->cmd.set->migration_db_driver, "sqlite") == 0 ?
-			      ctx->cmd.set->migration_db_connect :
-			      ctx->cmd.set->migration_db_driver);
+	doveadm_print(
+		migration_db_describe(ctx->cmd.set->migration_db_driver,
+				      ctx->cmd.set->migration_db_connect));
 }
 
 static void cmd_migration_status(struct doveadm_cmd_context *cctx)

@@ -5,6 +5,7 @@
 #include "istream.h"
 #include "sort.h"
 #include "migration-common.h"
+#include "migration-db.h"
 #include "migration-settings.h"
 #include "migration-store.h"
 #include "doveadm-migration-cmd.h"
@@ -136,14 +137,23 @@ int doveadm_migration_cmd_try_store(struct doveadm_migration_cmd *cmd,
 	};
 	struct cmd_store_open open = { .ret = -1, .error = "no answer" };
 
+	cmd->store_needs_admin = TRUE;
 	if (migration_store_init(&store_set, &cmd->store, error_r) < 0) {
 		cmd->store = NULL;
 		return -1;
 	}
 	migration_store_open(cmd->store, cmd_store_opened, &open);
 	migration_store_wait(cmd->store);
+	cmd->store_needs_admin = migration_store_needs_admin(cmd->store);
 	if (open.ret < 0) {
-		*error_r = open.error;
+		/* SQLite's errors name the file */
+		*error_r = strcmp(store_set.driver, "sqlite") == 0 ?
+				   open.error :
+				   t_strdup_printf("Database %s: %s",
+						   migration_db_describe(
+							   store_set.driver,
+							   store_set.connect),
+						   open.error);
 		migration_store_deinit(&cmd->store);
 		return -1;
 	}
@@ -155,7 +165,10 @@ int doveadm_migration_cmd_open_store(struct doveadm_migration_cmd *cmd)
 	const char *error;
 
 	if (doveadm_migration_cmd_try_store(cmd, &error) < 0) {
-		doveadm_migration_cmd_fail(cmd, EX_TEMPFAIL, "%s", error);
+		doveadm_migration_cmd_fail(cmd,
+					   cmd->store_needs_admin ? EX_CONFIG :
+								    EX_TEMPFAIL,
+					   "%s", error);
 		return -1;
 	}
 	return 0;

@@ -24,6 +24,8 @@ struct doveadm_migration_cmd {
 	struct event *event;
 	/* NULL until doveadm_migration_cmd_open_store() */
 	struct migration_store *store;
+	/* it cannot be opened until an administrator changes something */
+	bool store_needs_admin;
 };
 
 struct doveadm_migration_column {

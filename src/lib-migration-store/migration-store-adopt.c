@@ -3,20 +3,32 @@
 #include "lib.h"
 #include "migration-store-private.h"
 
-static void adopt_domain(struct migration_store_write *write,
-			 const struct migration_adoption *adoption, time_t now)
-{
-	struct sql_statement *stmt;
+/* Somebody else may do the same at this moment, for the same user or the same
+   domain. No statement fails because of that: with PostgreSQL that would cost
+   the connection. */
 
-	stmt = sql_statement_init(
-		write->store->db,
-		"INSERT INTO migration_domain (name, created) "
-		"SELECT ?, ? WHERE NOT EXISTS "
-		"(SELECT 1 FROM migration_domain WHERE name = ?)");
-	sql_statement_bind_str(stmt, 0, adoption->domain);
-	sql_statement_bind_int64(stmt, 1, now);
-	sql_statement_bind_str(stmt, 2, adoption->domain);
-	migration_store_write_add(write, &stmt);
+/* Left behind by an account that was deleted by hand. */
+static void adopt_leftovers(struct migration_store_write *write,
+			    const struct migration_adoption *adoption)
+{
+	static const char *const tables[] = { "migration_mailbox",
+					      "migration_note",
+					      "migration_job" };
+	struct sql_statement *stmt;
+	unsigned int i;
+
+	for (i = 0; i < N_ELEMENTS(tables); i++) {
+		stmt = sql_statement_init(
+			write->store->db,
+			t_strdup_printf("DELETE FROM %s WHERE username = ? "
+					"AND NOT EXISTS (SELECT 1 FROM "
+					"migration_account a "
+					"WHERE a.username = ?)",
+					tables[i]));
+		sql_statement_bind_str(stmt, 0, adoption->username);
+		sql_statement_bind_str(stmt, 1, adoption->username);
+		migration_store_write_add(write, &stmt);
+	}
 }
 
 static void adopt_account(struct migration_store_write *write,
@@ -26,9 +38,12 @@ static void adopt_account(struct migration_store_write *write,
 
 	stmt = sql_statement_init(
 		write->store->db,
-		"INSERT INTO migration_account "
-		"(username, domain, password, enabled, created) "
-		"VALUES (?, ?, ?, 1, ?)");
+		t_strconcat("INSERT INTO migration_account "
+			    "(username, domain, password, enabled, created) "
+			    "VALUES (?, ?, ?, 1, ?)",
+			    migration_dialect_unless_exists(
+				    write->store->dialect, "username"),
+			    NULL));
 	sql_statement_bind_str(stmt, 0, adoption->username);
 	sql_statement_bind_str(stmt, 1, adoption->domain);
 	sql_statement_bind_str(stmt, 2, adoption->password);
@@ -36,38 +51,59 @@ static void adopt_account(struct migration_store_write *write,
 	migration_store_write_add(write, &stmt);
 }
 
-static void adopt_record(struct migration_store_write *write,
+/* Only with the account that we have just made. */
+static void adopt_domain(struct migration_store_write *write,
 			 const struct migration_adoption *adoption, time_t now)
 {
 	struct sql_statement *stmt;
 
-	/* left behind by an account that was deleted by hand */
 	stmt = sql_statement_init(
 		write->store->db,
-		"DELETE FROM migration_job WHERE username = ?");
+		t_strconcat("INSERT INTO migration_domain (name, created) "
+			    "SELECT a.domain, a.created "
+			    "FROM migration_account a WHERE a.username = ? "
+			    "AND a.password = ? AND a.created = ?",
+			    migration_dialect_unless_exists(
+				    write->store->dialect, "name"),
+			    NULL));
 	sql_statement_bind_str(stmt, 0, adoption->username);
+	sql_statement_bind_str(stmt, 1, adoption->password);
+	sql_statement_bind_int64(stmt, 2, now);
 	migration_store_write_add(write, &stmt);
-	migration_store_delete_details(write, adoption->username);
+}
+
+/* Decides: the account must be the one that we have just made. */
+static void adopt_record(struct migration_store_write *write,
+			 const struct migration_adoption *adoption, time_t now)
+{
+	struct sql_statement *stmt;
 
 	stmt = sql_statement_init(
 		write->store->db,
 		"INSERT INTO migration_job "
 		"(username, provider, remote_user, mechanism, phase, control, "
 		"adopted_password, credential, login, created, last_login, "
-		"next_sync) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
-	sql_statement_bind_str(stmt, 0, adoption->username);
-	sql_statement_bind_str(stmt, 1, adoption->provider);
-	sql_statement_bind_str(stmt, 2, adoption->remote_user);
-	sql_statement_bind_str(stmt, 3, adoption->mechanism);
-	migration_store_bind_phase(stmt, 4, MIGRATION_PHASE_INITIAL);
-	migration_store_bind_control(stmt, 5, MIGRATION_CONTROL_ACTIVE);
-	sql_statement_bind_str(stmt, 6, adoption->password);
-	sql_statement_bind_str(stmt, 7, adoption->credential);
-	sql_statement_bind_str(stmt, 8, adoption->login);
-	sql_statement_bind_int64(stmt, 9, now);
-	sql_statement_bind_int64(stmt, 10, adoption->in_advance ? 0 : now);
-	sql_statement_bind_int64(stmt, 11, now);
-	migration_store_write_add(write, &stmt);
+		"next_sync) SELECT username, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? "
+		"FROM migration_account a WHERE a.username = ? "
+		"AND a.password = ? AND a.created = ? "
+		"AND NOT EXISTS (SELECT 1 FROM migration_job j "
+		"WHERE j.username = ?)");
+	sql_statement_bind_str(stmt, 0, adoption->provider);
+	sql_statement_bind_str(stmt, 1, adoption->remote_user);
+	sql_statement_bind_str(stmt, 2, adoption->mechanism);
+	migration_store_bind_phase(stmt, 3, MIGRATION_PHASE_INITIAL);
+	migration_store_bind_control(stmt, 4, MIGRATION_CONTROL_ACTIVE);
+	sql_statement_bind_str(stmt, 5, adoption->password);
+	sql_statement_bind_str(stmt, 6, adoption->credential);
+	sql_statement_bind_str(stmt, 7, adoption->login);
+	sql_statement_bind_int64(stmt, 8, now);
+	sql_statement_bind_int64(stmt, 9, adoption->in_advance ? 0 : now);
+	sql_statement_bind_int64(stmt, 10, now);
+	sql_statement_bind_str(stmt, 11, adoption->username);
+	sql_statement_bind_str(stmt, 12, adoption->password);
+	sql_statement_bind_int64(stmt, 13, now);
+	sql_statement_bind_str(stmt, 14, adoption->username);
+	migration_store_write_decide(write, &stmt);
 }
 
 void migration_store_adopt(struct migration_store *store,
@@ -78,8 +114,9 @@ void migration_store_adopt(struct migration_store *store,
 	struct migration_store_write *write;
 
 	write = migration_store_write_begin(store, callback, context);
-	adopt_domain(write, adoption, now);
+	adopt_leftovers(write, adoption);
 	adopt_account(write, adoption, now);
+	adopt_domain(write, adoption, now);
 	adopt_record(write, adoption, now);
 	migration_store_write_commit(&write);
 }

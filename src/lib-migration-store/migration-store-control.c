@@ -108,13 +108,14 @@ void migration_store_delete(struct migration_store *store, const char *username,
 }
 
 static void
-store_scrubbed(struct sql_result *result, struct migration_store *store)
+store_scrubbed(struct sql_result *result, const char *error, void *context)
 {
+	struct migration_store *store = context;
 	const char *busy;
 	int ret;
 
 	/* somebody reads, or writes, at this moment: again next time */
-	ret = sql_result_next_row(result);
+	ret = migration_store_next_row(result, &error);
 	busy = ret <= 0 ? NULL : sql_result_get_field_value(result, 0);
 	if (busy == NULL || strcmp(busy, "0") != 0)
 		store->scrub_wanted = TRUE;
@@ -124,11 +125,13 @@ store_scrubbed(struct sql_result *result, struct migration_store *store)
 
 void migration_store_scrub(struct migration_store *store)
 {
+	struct sql_statement *stmt;
+
 	if (!store->scrub_wanted || store->sqlite_path == NULL)
 		return;
 	store->scrub_wanted = FALSE;
-	sql_query(store->db, "PRAGMA wal_checkpoint(TRUNCATE)", store_scrubbed,
-		  store);
+	stmt = sql_statement_init(store->db, "PRAGMA wal_checkpoint(TRUNCATE)");
+	migration_store_query(store, &stmt, store_scrubbed, store);
 }
 
 #define FINISH_DUE(also) \

@@ -91,12 +91,12 @@ store_records_read_row(struct sql_result *result, struct store_records *records,
 /* Reads all rows before anybody acts on one: a callback may write. */
 static int
 store_records_read(struct sql_result *result, struct store_records *records,
-		   ARRAY_TYPE(migration_record) *rows_r)
+		   ARRAY_TYPE(migration_record) *rows_r, const char **error_r)
 {
 	int ret;
 
 	p_array_init(rows_r, records->pool, 32);
-	while ((ret = sql_result_next_row(result)) > 0) {
+	while ((ret = migration_store_next_row(result, error_r)) > 0) {
 		if (records->row_count < records->limit)
 			T_BEGIN
 			{
@@ -107,15 +107,15 @@ store_records_read(struct sql_result *result, struct store_records *records,
 	return ret;
 }
 
-static void
-store_records_result(struct sql_result *result, struct store_records *records)
+static void store_records_result(struct sql_result *result, const char *error,
+				 void *context)
 {
+	struct store_records *records = context;
 	ARRAY_TYPE(migration_record) rows;
 	struct migration_record *record;
 
-	if (store_records_read(result, records, &rows) < 0) {
-		records->callback(-1, NULL, sql_result_get_error(result),
-				  records->context);
+	if (store_records_read(result, records, &rows, &error) < 0) {
+		records->callback(-1, NULL, error, records->context);
 		store_records_free(records);
 		return;
 	}
@@ -127,8 +127,8 @@ store_records_result(struct sql_result *result, struct store_records *records)
 		return;
 	}
 	if (records->then != NULL && records->row_count < records->limit) {
-		sql_statement_query(&records->then, store_records_result,
-				    records);
+		migration_store_query(records->store, &records->then,
+				      store_records_result, records);
 		return;
 	}
 	records->callback(0, NULL, NULL, records->context);
@@ -148,7 +148,7 @@ void migration_store_query_records(struct migration_store *store,
 	records->then = *then;
 	records->limit = limit;
 	*then = NULL;
-	sql_statement_query(first, store_records_result, records);
+	migration_store_query(store, first, store_records_result, records);
 }
 
 static struct sql_statement *
@@ -189,16 +189,17 @@ void migration_store_due(struct migration_store *store, const char *provider,
 				      callback, context);
 }
 
-static void store_time_result(struct sql_result *result, struct store_time *req)
+static void
+store_time_result(struct sql_result *result, const char *error, void *context)
 {
+	struct store_time *req = context;
 	const char *value;
 	time_t next = 0;
 	int ret;
 
-	ret = sql_result_next_row(result);
+	ret = migration_store_next_row(result, &error);
 	if (ret < 0) {
-		req->callback(-1, 0, sql_result_get_error(result),
-			      req->context);
+		req->callback(-1, 0, error, req->context);
 	} else {
 		value = ret == 0 ? NULL : sql_result_get_field_value(result, 0);
 		if (value == NULL || str_to_time(value, &next) < 0)
@@ -234,7 +235,7 @@ void migration_store_next_due(struct migration_store *store, time_t now,
 					     MIGRATION_CONTROL_ACTIVE);
 		sql_statement_bind_int64(stmt, i * 3 + 2, now);
 	}
-	sql_statement_query(&stmt, store_time_result, req);
+	migration_store_query(store, &stmt, store_time_result, req);
 }
 
 static void store_list_more(struct store_records *records)
@@ -255,7 +256,8 @@ static void store_list_more(struct store_records *records)
 	sql_statement_bind_str(stmt, 1, records->list_provider);
 	sql_statement_bind_str(stmt, 2, records->list_provider);
 	sql_statement_bind_int64(stmt, 3, STORE_LIST_BATCH);
-	sql_statement_query(&stmt, store_records_result, records);
+	migration_store_query(records->store, &stmt, store_records_result,
+			      records);
 }
 
 void migration_store_list(struct migration_store *store, const char *provider,

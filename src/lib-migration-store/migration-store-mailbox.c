@@ -119,20 +119,18 @@ static int store_read_mailbox(struct sql_result *result,
 	return mailbox_r->name == NULL ? -1 : 0;
 }
 
-static void
-store_mailboxes_result(struct sql_result *result, struct store_mailboxes *list)
+static void store_mailboxes_result(struct sql_result *result, const char *error,
+				   void *context)
 {
+	struct store_mailboxes *list = context;
 	struct migration_mailbox mailbox;
-	const char *error = NULL;
 	int ret;
 
-	while ((ret = sql_result_next_row(result)) > 0) {
+	while ((ret = migration_store_next_row(result, &error)) > 0) {
 		/* one row of somebody's hand must not hide the rest */
 		if (store_read_mailbox(result, &mailbox) == 0)
 			list->callback(1, &mailbox, NULL, list->context);
 	}
-	if (ret < 0)
-		error = t_strdup(sql_result_get_error(result));
 	list->callback(ret, NULL, error, list->context);
 	i_free(list);
 }
@@ -153,5 +151,5 @@ void migration_store_list_mailboxes(
 		"SELECT name, messages_done, messages_total, bytes_done "
 		"FROM migration_mailbox WHERE username = ? ORDER BY name");
 	sql_statement_bind_str(stmt, 0, username);
-	sql_statement_query(&stmt, store_mailboxes_result, list);
+	migration_store_query(store, &stmt, store_mailboxes_result, list);
 }

@@ -103,19 +103,17 @@ store_read_note(struct sql_result *result, struct migration_note *note_r)
 }
 
 static void
-store_notes_result(struct sql_result *result, struct store_notes *list)
+store_notes_result(struct sql_result *result, const char *error, void *context)
 {
+	struct store_notes *list = context;
 	struct migration_note note;
-	const char *error = NULL;
 	int ret;
 
-	while ((ret = sql_result_next_row(result)) > 0) {
+	while ((ret = migration_store_next_row(result, &error)) > 0) {
 		/* one row of somebody's hand must not hide the rest */
 		if (store_read_note(result, &note) == 0)
 			list->callback(1, &note, NULL, list->context);
 	}
-	if (ret < 0)
-		error = t_strdup(sql_result_get_error(result));
 	list->callback(ret, NULL, error, list->context);
 	i_free(list);
 }
@@ -137,5 +135,5 @@ void migration_store_list_notes(struct migration_store *store,
 				  "FROM migration_note WHERE username = ? "
 				  "AND earlier = 0 ORDER BY mailbox, uid");
 	sql_statement_bind_str(stmt, 0, username);
-	sql_statement_query(&stmt, store_notes_result, list);
+	migration_store_query(store, &stmt, store_notes_result, list);
 }

@@ -6,18 +6,74 @@
 #include "migration-compat-sql.h"
 #include "migration-state.h"
 #include "migration-store.h"
+#include "migration-store-dialect.h"
+
+struct migration_store_op;
 
 struct migration_store {
+	/* all that are open */
+	struct migration_store *prev, *next;
 	struct migration_compat_sql *sql;
 	/* of sql */
 	struct sql_db *db;
 	struct event *event;
+	enum migration_dialect dialect;
+	/* as the driver wants it */
+	char *driver, *connect;
 	bool create;
+
+	/* given to the driver and not answered yet */
+	struct migration_store_op *started;
+	/* to be given to it, in this order */
+	struct migration_store_op *ops_head, *ops_tail;
+	struct timeout *to_connect, *to_next, *to_watch;
+	/* why the last attempt failed, NULL = none did */
+	char *connect_error;
+	bool open_failed;
+	/* an administrator has to change something */
+	bool trouble_is_lasting;
+	/* doveadm's, while it waits for a server; NULL otherwise */
+	struct ioloop *ioloop;
+	/* in migration_store_wait() */
+	bool waiting;
+	bool closing;
+	/* callbacks that are running */
+	unsigned int telling;
 	/* SQLite only, NULL otherwise */
 	char *sqlite_path;
 	/* a credential was destroyed since the last migration_store_scrub() */
 	bool scrub_wanted;
 };
+
+/* migration-store-connection.c: all that is asked goes through it. Callbacks are
+   called exactly once, possibly from within the call. */
+
+/* result is NULL if there was no connection; then error says so. */
+typedef void
+migration_store_result_callback_t(struct sql_result *result, const char *error,
+				  void *context);
+/* error is NULL if it was committed. */
+typedef void
+migration_store_committed_callback_t(const char *error, void *context);
+
+void migration_store_connection_init(struct migration_store *store);
+void migration_store_connection_deinit(struct migration_store *store);
+/* Waits for the connection, if one can be made. */
+void migration_store_connect(struct migration_store *store,
+			     migration_store_result_callback_t *callback,
+			     void *context);
+void migration_store_query(struct migration_store *store,
+			   struct sql_statement **stmt,
+			   migration_store_result_callback_t *callback,
+			   void *context);
+/* context was allocated with i_new() and is freed when the driver is done. */
+void migration_store_commit(struct migration_store *store,
+			    struct sql_transaction_context **trans,
+			    migration_store_committed_callback_t *callback,
+			    void *context);
+/* 1 = a row, 0 = no more, -1 = error; *error_r is left as the callback got it
+   if there is no result. */
+int migration_store_next_row(struct sql_result *result, const char **error_r);
 
 /* A transaction of statements with the rows that the last compare-and-set in
    it affected, and whom to tell. */
@@ -28,10 +84,6 @@ struct migration_store_write {
 	void *context;
 	/* rows of the statement that decides, or UINT_MAX */
 	unsigned int rows;
-	char *error;
-	/* sql_transaction_commit() has not returned yet */
-	bool committing:1;
-	bool committed:1;
 };
 
 struct migration_store_write *

@@ -29,20 +29,18 @@ static int store_read_probe(struct sql_result *result,
 }
 
 static void
-store_probe_result(struct sql_result *result, struct store_probe *lookup)
+store_probe_result(struct sql_result *result, const char *error, void *context)
 {
+	struct store_probe *lookup = context;
 	struct migration_provider_probe probe;
-	const char *error = NULL;
 	bool found = FALSE;
 	int ret;
 
-	while ((ret = sql_result_next_row(result)) > 0) {
+	while ((ret = migration_store_next_row(result, &error)) > 0) {
 		/* a row of somebody's hand is written anew */
 		found = store_read_probe(result, &probe) == 0;
 	}
-	if (ret < 0)
-		error = t_strdup(sql_result_get_error(result));
-	else if (found)
+	if (ret == 0 && found)
 		ret = 1;
 	lookup->callback(ret, ret > 0 ? &probe : NULL, error, lookup->context);
 	i_free(lookup);
@@ -65,7 +63,7 @@ void migration_store_get_probe(struct migration_store *store,
 		"SELECT name, version, capabilities, prefix, sep, probed "
 		"FROM migration_probe WHERE provider = ?");
 	sql_statement_bind_str(stmt, 0, provider);
-	sql_statement_query(&stmt, store_probe_result, lookup);
+	migration_store_query(store, &stmt, store_probe_result, lookup);
 }
 
 void migration_store_set_probe(struct migration_store *store,

@@ -1,14 +1,17 @@
 /* Copyright (c) 2026 dovecot-migration authors, see the included COPYING file */
 
 /* The tables, made and upgraded by the plugin itself. Each step is one
-   transaction that ends with its version; of two nodes that try the same step
-   the second fails on the version's primary key and looks again. */
+   transaction that begins with its version; of two nodes that try the same step
+   the second fails on the version's primary key and looks again. MySQL has no
+   transactions for such statements: there each stands for itself, may be
+   repeated, and the version comes last.
+
+   Statements are written as migration_dialect_ddl() wants them. */
 
 #include "lib.h"
-#include "str.h"
+#include "migration-db.h"
 #include "migration-store-private.h"
 
-#include <fcntl.h>
 #include <unistd.h>
 
 /* Upgrade attempts before giving up: another node may win each step once. */
@@ -143,7 +146,7 @@ static const char *const schema_step_5[] = {
 	"CREATE INDEX migration_job_overdue"
 	" ON migration_job (provider, phase, control, next_sync)",
 	/* who waits for the last sync is not looked at again and again */
-	"DROP INDEX migration_job_finish",
+	"DROP INDEX migration_job_finish ON migration_job",
 	"CREATE INDEX migration_job_finish ON migration_job"
 	" (provider, phase, control, finish_wanted, following_since)",
 
@@ -251,31 +254,122 @@ struct store_open {
 	migration_store_callback_t *callback;
 	void *context;
 	unsigned int tries;
+	/* why the last attempt to write failed */
+	char *error;
+	/* no other node changes the schema */
+	bool locked;
+
+	/* what comes next in a step whose statements stand for themselves */
+	unsigned int version, statement;
 };
 
-static void store_open_check(struct store_open *open);
+static void store_open_find(struct store_open *open);
+
+static void
+store_open_unlocked(struct sql_result *result ATTR_UNUSED,
+		    const char *error ATTR_UNUSED, void *context ATTR_UNUSED)
+{
+	/* else the connection is lost, and the lock with it */
+}
+
+static void store_open_unlock(struct store_open *open)
+{
+	struct sql_statement *stmt;
+
+	if (!open->locked)
+		return;
+	stmt = sql_statement_init(open->store->db,
+				  migration_dialect_unlock(
+					  open->store->dialect));
+	migration_store_query(open->store, &stmt, store_open_unlocked, NULL);
+}
 
 static void
 store_open_finish(struct store_open *open, int ret, const char *error)
 {
+	struct migration_store *store = open->store;
+	enum migration_db_trouble trouble;
+
+	store_open_unlock(open);
+	store->open_failed = ret < 0;
+	store->trouble_is_lasting = FALSE;
+	if (ret < 0 && store->sqlite_path == NULL) {
+		trouble = migration_db_trouble_find(error);
+		store->trouble_is_lasting =
+			migration_db_trouble_is_lasting(trouble);
+		error = t_strconcat(error, migration_db_trouble_advice(trouble),
+				    NULL);
+	}
 	open->callback(ret, error, open->context);
+	i_free(open->error);
 	i_free(open);
 }
 
+bool migration_store_needs_admin(const struct migration_store *store)
+{
+	return store->trouble_is_lasting;
+}
+
+/* What was to be written may be another node's success: looks again, a few
+   times. */
 static void
-store_open_stepped(int ret, const char *error ATTR_UNUSED, void *context)
+store_open_again(struct store_open *open, const char *what, const char *error)
+{
+	if (error != NULL && open->tries >= SCHEMA_MAX_TRIES) {
+		store_open_finish(open, -1,
+				  t_strdup_printf("%s: %s", what, error));
+		return;
+	}
+	i_free(open->error);
+	open->error = i_strdup(error);
+	store_open_find(open);
+}
+
+static void store_open_stepped(int ret, const char *error, void *context)
 {
 	struct store_open *open = context;
 
-	/* a failure may be another node's success: look again */
-	if (ret < 0 && open->tries >= SCHEMA_MAX_TRIES) {
-		store_open_finish(
-			open, -1,
-			t_strdup_printf("Cannot make or upgrade the tables: %s",
-					error));
-	} else {
-		store_open_check(open);
+	store_open_again(open, "Cannot make or upgrade the tables",
+			 ret < 0 ? error : NULL);
+}
+
+static void store_open_add(struct migration_store_write *write, const char *sql)
+{
+	sql_update(write->trans,
+		   migration_dialect_ddl(write->store->dialect, sql));
+}
+
+static const char *store_open_version_row(unsigned int version)
+{
+	return t_strdup_printf(
+		"INSERT INTO migration_schema (version) VALUES (%u)", version);
+}
+
+static void store_open_next_statement(struct store_open *open);
+
+static void store_open_stated(int ret, const char *error, void *context)
+{
+	struct store_open *open = context;
+
+	if (ret < 0 || schema_steps[open->version][open->statement] == NULL) {
+		store_open_stepped(ret, error, open);
+		return;
 	}
+	open->statement++;
+	store_open_next_statement(open);
+}
+
+static void store_open_next_statement(struct store_open *open)
+{
+	const char *sql = schema_steps[open->version][open->statement];
+	struct migration_store_write *write;
+
+	write = migration_store_write_begin(open->store, store_open_stated,
+					    open);
+	store_open_add(write,
+		       sql != NULL ? sql :
+				     store_open_version_row(open->version + 1));
+	migration_store_write_commit(&write);
 }
 
 static void store_open_step(struct store_open *open, unsigned int version)
@@ -284,45 +378,23 @@ static void store_open_step(struct store_open *open, unsigned int version)
 	const char *const *sql;
 
 	open->tries++;
+	if (!migration_dialect_has_transactional_ddl(open->store->dialect)) {
+		open->version = version;
+		open->statement = 0;
+		store_open_next_statement(open);
+		return;
+	}
 	write = migration_store_write_begin(open->store, store_open_stepped,
 					    open);
+	store_open_add(write, store_open_version_row(version + 1));
 	for (sql = schema_steps[version]; *sql != NULL; sql++)
-		sql_update(write->trans, *sql);
-	sql_update(write->trans,
-		   t_strdup_printf(
-			   "INSERT INTO migration_schema (version) VALUES (%u)",
-			   version + 1));
+		store_open_add(write, *sql);
 	migration_store_write_commit(&write);
 }
 
 static void
-store_open_version(struct sql_result *result, struct store_open *open)
+store_open_have_version(struct store_open *open, unsigned int version)
 {
-	unsigned int version = 0;
-	const char *value;
-	int ret;
-
-	ret = sql_result_next_row(result);
-	if (ret < 0) {
-		store_open_finish(
-			open, -1,
-			t_strdup_printf(
-				"Cannot read the schema version: %s%s",
-				sql_result_get_error(result),
-				open->store->create ?
-					"" :
-					" (Dovecot's migration "
-					"service makes the tables when it starts)"));
-		return;
-	}
-	if (ret > 0) {
-		value = sql_result_get_field_value(result, 0);
-		if (value != NULL && str_to_uint(value, &version) < 0)
-			version = UINT_MAX;
-	}
-	while (ret > 0)
-		ret = sql_result_next_row(result);
-
 	if (version > N_ELEMENTS(schema_steps)) {
 		store_open_finish(
 			open, -1,
@@ -352,46 +424,173 @@ store_open_version(struct sql_result *result, struct store_open *open)
 	}
 }
 
-static void store_open_check(struct store_open *open)
+static void
+store_open_version(struct sql_result *result, const char *error, void *context)
 {
-	sql_query(open->store->db, "SELECT MAX(version) FROM migration_schema",
-		  store_open_version, open);
+	struct store_open *open = context;
+	unsigned int version = 0;
+	const char *value;
+	int ret;
+
+	ret = migration_store_next_row(result, &error);
+	if (ret < 0) {
+		store_open_finish(
+			open, -1,
+			t_strdup_printf("Cannot read the schema version: %s",
+					error));
+		return;
+	}
+	if (ret > 0) {
+		value = sql_result_get_field_value(result, 0);
+		if (value != NULL && str_to_uint(value, &version) < 0)
+			version = UINT_MAX;
+	}
+	while (ret > 0)
+		ret = sql_result_next_row(result);
+	store_open_have_version(open, version);
 }
 
 static void store_open_prepared(int ret, const char *error, void *context)
 {
 	struct store_open *open = context;
 
-	if (ret < 0) {
+	store_open_again(open, "Cannot write to the database",
+			 ret < 0 ? error : NULL);
+}
+
+static void store_open_prepare(struct store_open *open)
+{
+	struct migration_store_write *write;
+
+	if (open->error != NULL) {
+		/* nobody else has made it, either */
 		store_open_finish(
 			open, -1,
 			t_strdup_printf("Cannot write to the database: %s",
-					error));
-	} else {
-		store_open_check(open);
-	}
-}
-
-static void store_open_wal(struct sql_result *result, struct store_open *open)
-{
-	struct migration_store_write *write;
-	int ret;
-
-	/* readers (auth, doveadm) never wait for the writer */
-	while ((ret = sql_result_next_row(result)) > 0)
-		;
-	if (ret < 0) {
-		store_open_finish(
-			open, -1,
-			t_strdup_printf("Cannot open the database: %s",
-					sql_result_get_error(result)));
+					open->error));
 		return;
 	}
+	open->tries++;
 	write = migration_store_write_begin(open->store, store_open_prepared,
 					    open);
 	sql_update(write->trans, "CREATE TABLE IF NOT EXISTS migration_schema"
 				 " (version INTEGER NOT NULL PRIMARY KEY)");
 	migration_store_write_commit(&write);
+}
+
+/* A query that fails would cost the connection with PostgreSQL. */
+static void
+store_open_found(struct sql_result *result, const char *error, void *context)
+{
+	struct store_open *open = context;
+	struct sql_statement *stmt;
+	const char *value;
+	bool found = FALSE;
+	int ret;
+
+	while ((ret = migration_store_next_row(result, &error)) > 0) {
+		value = sql_result_get_field_value(result, 0);
+		found = value != NULL && strcmp(value, "0") != 0;
+	}
+	if (ret < 0) {
+		store_open_finish(open, -1,
+				  t_strdup_printf("Cannot use the database: %s",
+						  open->error != NULL ?
+							  open->error :
+							  error));
+	} else if (found) {
+		stmt = sql_statement_init(
+			open->store->db,
+			"SELECT MAX(version) FROM migration_schema");
+		migration_store_query(open->store, &stmt, store_open_version,
+				      open);
+	} else if (open->store->create) {
+		store_open_prepare(open);
+	} else {
+		store_open_have_version(open, 0);
+	}
+}
+
+static void store_open_find(struct store_open *open)
+{
+	struct sql_statement *stmt;
+
+	stmt = sql_statement_init(
+		open->store->db,
+		migration_dialect_table_exists(open->store->dialect,
+					       "migration_schema"));
+	migration_store_query(open->store, &stmt, store_open_found, open);
+}
+
+static void
+store_open_ready(struct sql_result *result, const char *error, void *context)
+{
+	struct store_open *open = context;
+	int ret;
+
+	while ((ret = migration_store_next_row(result, &error)) > 0)
+		;
+	if (ret < 0) {
+		store_open_finish(
+			open, -1,
+			t_strdup_printf("Cannot open the database: %s", error));
+	} else {
+		store_open_find(open);
+	}
+}
+
+static void
+store_open_locked(struct sql_result *result, const char *error, void *context)
+{
+	struct store_open *open = context;
+
+	open->locked = TRUE;
+	store_open_ready(result, error, open);
+}
+
+static void store_open_connected(struct sql_result *result, const char *error,
+				 void *context)
+{
+	struct store_open *open = context;
+	struct sql_statement *stmt;
+	int ret;
+
+	while ((ret = migration_store_next_row(result, &error)) > 0)
+		;
+	if (ret < 0 || !open->store->create) {
+		store_open_ready(result, error, open);
+		return;
+	}
+	stmt = sql_statement_init(open->store->db,
+				  migration_dialect_lock(open->store->dialect));
+	migration_store_query(open->store, &stmt, store_open_locked, open);
+}
+
+/* Readers (auth, doveadm) never wait for the writer. */
+static void store_open_wal(struct store_open *open)
+{
+	struct sql_statement *stmt;
+
+	stmt = sql_statement_init(open->store->db, "PRAGMA journal_mode=WAL");
+	migration_store_query(open->store, &stmt, store_open_ready, open);
+}
+
+/* Opening would make an empty file with our owner. */
+static bool store_open_has_file(struct store_open *open)
+{
+	const char *path = open->store->sqlite_path;
+
+	if (access(path, R_OK | W_OK) == 0)
+		return TRUE;
+	store_open_finish(
+		open, -1,
+		t_strdup_printf(
+			"Cannot use the database %s: %m%s", path,
+			errno != ENOENT ?
+				"" :
+				" (Dovecot's migration service makes it when "
+				"it starts)"));
+	return FALSE;
 }
 
 void migration_store_open(struct migration_store *store,
@@ -404,24 +603,10 @@ void migration_store_open(struct migration_store *store,
 	open->callback = callback;
 	open->context = context;
 
-	if (!store->create) {
-		/* opening would make an empty file with our owner */
-		if (store->sqlite_path != NULL &&
-		    access(store->sqlite_path, R_OK | W_OK) < 0) {
-			store_open_finish(
-				open, -1,
-				t_strdup_printf(
-					"Cannot use the database %s: %m%s",
-					store->sqlite_path,
-					errno != ENOENT ?
-						"" :
-						" (Dovecot's migration service makes it when "
-						"it starts)"));
-			return;
-		}
-		store_open_check(open);
-	} else {
-		sql_query(store->db, "PRAGMA journal_mode=WAL", store_open_wal,
-			  open);
-	}
+	if (store->sqlite_path == NULL)
+		migration_store_connect(store, store_open_connected, open);
+	else if (store->create)
+		store_open_wal(open);
+	else if (store_open_has_file(open))
+		store_open_find(open);
 }

@@ -2,10 +2,8 @@
 
 #include "lib.h"
 #include "migration-common.h"
+#include "migration-db.h"
 #include "migration-store-private.h"
-
-#include <fcntl.h>
-#include <unistd.h>
 
 int migration_store_init(const struct migration_store_settings *set,
 			 struct migration_store **store_r, const char **error_r)
@@ -16,8 +14,14 @@ int migration_store_init(const struct migration_store_settings *set,
 	store->create = set->create;
 	store->event = event_create(set->event_parent);
 	event_add_category(store->event, &event_category_migration);
-	if (migration_compat_sql_init(store->event, set->driver, set->connect,
-				      &store->sql, error_r) < 0) {
+	store->dialect = migration_dialect_find(set->driver);
+	store->driver = i_strdup(set->driver);
+	store->connect =
+		i_strdup(migration_db_connect_get(set->driver, set->connect));
+	migration_store_connection_init(store);
+	if (migration_compat_sql_init(store->event, store->driver,
+				      store->connect, &store->sql,
+				      error_r) < 0) {
 		store->sql = NULL;
 		migration_store_deinit(&store);
 		return -1;
@@ -36,15 +40,12 @@ void migration_store_deinit(struct migration_store **_store)
 	if (store == NULL)
 		return;
 	*_store = NULL;
-	migration_compat_sql_deinit(&store->sql);
+	migration_store_connection_deinit(store);
 	event_unref(&store->event);
 	i_free(store->sqlite_path);
+	i_free(store->driver);
+	i_free(store->connect);
 	i_free(store);
-}
-
-void migration_store_wait(struct migration_store *store)
-{
-	sql_wait(store->db);
 }
 
 struct migration_store_write *
@@ -75,23 +76,14 @@ void migration_store_write_decide(struct migration_store_write *write,
 	sql_update_stmt_get_rows(write->trans, stmt, &write->rows);
 }
 
-static void store_write_finish(struct migration_store_write *write)
+static void store_write_committed(const char *error, void *context)
 {
-	if (write->error != NULL)
-		write->callback(-1, write->error, write->context);
-	else
-		write->callback(write->rows == 0 ? 0 : 1, NULL, write->context);
-	i_free(write->error);
-	i_free(write);
-}
+	struct migration_store_write *write = context;
 
-static void store_write_committed(const struct sql_commit_result *result,
-				  struct migration_store_write *write)
-{
-	write->error = i_strdup(migration_compat_sql_error(result->error));
-	write->committed = TRUE;
-	if (!write->committing)
-		store_write_finish(write);
+	write->callback(error != NULL    ? -1 :
+			write->rows == 0 ? 0 :
+					   1,
+			error, write->context);
 }
 
 void migration_store_write_commit(struct migration_store_write **_write)
@@ -99,13 +91,8 @@ void migration_store_write_commit(struct migration_store_write **_write)
 	struct migration_store_write *write = *_write;
 
 	*_write = NULL;
-	/* SQLite's driver reports a failure before it rolls back: who is told
-	   that early would read what never happened, and could not write. */
-	write->committing = TRUE;
-	sql_transaction_commit(&write->trans, store_write_committed, write);
-	write->committing = FALSE;
-	if (write->committed)
-		store_write_finish(write);
+	migration_store_commit(write->store, &write->trans,
+			       store_write_committed, write);
 }
 
 void migration_store_bind_phase(struct sql_statement *stmt, unsigned int idx,
@@ -248,18 +235,17 @@ struct store_lookup {
 };
 
 static void
-store_lookup_result(struct sql_result *result, struct store_lookup *lookup)
+store_lookup_result(struct sql_result *result, const char *error, void *context)
 {
 	enum migration_store_found found = MIGRATION_STORE_NOTHING;
+	struct store_lookup *lookup = context;
 	struct migration_record record;
-	const char *error = NULL;
 	int ret;
 
 	i_zero(&record);
-	ret = sql_result_next_row(result);
+	ret = migration_store_next_row(result, &error);
 	if (ret < 0) {
 		found = MIGRATION_STORE_ERROR;
-		error = t_strdup(sql_result_get_error(result));
 	} else if (ret > 0 && sql_result_get_field_value(result, 0) == NULL) {
 		found = MIGRATION_STORE_ACCOUNT;
 	} else if (ret > 0) {
@@ -294,5 +280,5 @@ void migration_store_lookup(struct migration_store *store, const char *username,
 		"LEFT JOIN migration_job j ON j.username = a.username "
 		"WHERE a.username = ?");
 	sql_statement_bind_str(stmt, 0, username);
-	sql_statement_query(&stmt, store_lookup_result, lookup);
+	migration_store_query(store, &stmt, store_lookup_result, lookup);
 }

@@ -6,9 +6,13 @@
    by doveadm, which mostly reads.
 
    Everything is asynchronous and each callback is called exactly once. With
-   SQLite it is called from within the call itself, with the other drivers
-   later; callers must survive both. The records and errors given to a
-   callback are valid during the callback only.
+   SQLite and MySQL it is called from within the call itself, with PostgreSQL
+   later, in the order of the calls; callers must survive both. The records and
+   errors given to a callback are valid during the callback only.
+
+   While there is no connection everything fails at once; it is made anew in the
+   background. What was being written when it broke is there as a whole or not
+   at all, and an error does not say which: look again.
 
    A change of state is a compare-and-set: it says in its result whether the
    row still was what the caller believed. */
@@ -83,20 +87,24 @@ int migration_store_init(const struct migration_store_settings *set,
 			 struct migration_store **store_r,
 			 const char **error_r);
 void migration_store_deinit(struct migration_store **store);
-/* Blocks until all that was asked for is answered: for doveadm. */
+/* Blocks until all that was asked for is answered: for doveadm, and at the
+   end. */
 void migration_store_wait(struct migration_store *store);
 
 /* Checks the schema, and with set.create makes or upgrades it. ret is 1, or
    -1 with an error. Must have succeeded before anything else is called. */
 void migration_store_open(struct migration_store *store,
 			  migration_store_callback_t *callback, void *context);
+/* TRUE if migration_store_open() fails until an administrator changes
+   something: a wrong password, a missing database or right. */
+bool migration_store_needs_admin(const struct migration_store *store);
 
 void migration_store_lookup(struct migration_store *store, const char *username,
 			    migration_store_lookup_callback_t *callback,
 			    void *context);
 
 /* Creates the domain if it is missing, the account and the record in one
-   transaction. ret is 1 or -1; -1 also if the account exists already. */
+   transaction; 0 if the account exists already. */
 void migration_store_adopt(struct migration_store *store,
 			   const struct migration_adoption *adoption,
 			   time_t now, migration_store_callback_t *callback,

@@ -6,6 +6,7 @@
 #include "settings-parser.h"
 #include "migration-compat-settings.h"
 #include "migration-date.h"
+#include "migration-db.h"
 #include "migration-exclude.h"
 #include "migration-features.h"
 #include "migration-limits.h"
@@ -310,10 +311,7 @@ migration_provider_settings_check(void *_set, pool_t pool ATTR_UNUSED,
 static bool check_settings_not_yet(const struct migration_settings *set,
 				   const char **error_r)
 {
-	return check_not_yet("", "migration_db_driver",
-			     strcmp(set->migration_db_driver, "sqlite") == 0,
-			     error_r) &&
-	       check_not_yet("", "migration_account_lookup",
+	return check_not_yet("", "migration_account_lookup",
 			     *set->migration_account_lookup == '\0', error_r) &&
 	       check_not_yet("", "migration_account_create",
 			     *set->migration_account_create == '\0', error_r) &&
@@ -373,9 +371,11 @@ static bool migration_settings_check(MIGRATION_EXT_CHECK_ARGS)
 		return FALSE;
 	if (!check_settings_not_yet(set, error_r))
 		return FALSE;
-	if (*set->migration_db_connect != '/') {
-		*error_r = "migration_db_connect: must be the absolute path of "
-			   "the SQLite database";
+	if (!migration_db_connect_is_valid(set->migration_db_driver,
+					   set->migration_db_connect,
+					   error_r)) {
+		*error_r =
+			t_strdup_printf("migration_db_connect: %s", *error_r);
 		return FALSE;
 	}
 	if (!check_login_limits(set, error_r))

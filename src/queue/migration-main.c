@@ -110,7 +110,8 @@ int main(int argc, char *argv[])
 					     "migration", set_pool);
 	master_service_init_log(master_service);
 
-	create_sqlite_file(set->migration_db_connect);
+	if (strcmp(set->migration_db_driver, "sqlite") == 0)
+		create_sqlite_file(set->migration_db_connect);
 	restrict_access_by_env(RESTRICT_ACCESS_FLAG_ALLOW_ROOT, NULL);
 	restrict_access_allow_coredumps(TRUE);
 	master_service_set_die_callback(master_service, main_die);

@@ -4,6 +4,7 @@
 #include "array.h"
 #include "ioloop.h"
 #include "migration-common.h"
+#include "migration-db.h"
 #include "migration-finish.h"
 #include "migration-job.h"
 #include "migration-limits.h"
@@ -334,21 +335,25 @@ static void queue_leases_dropped(int ret, const char *error, void *context)
 static void queue_opened(int ret, const char *error, void *context)
 {
 	struct migration_queue *queue = context;
+	const char *db =
+		migration_db_describe(queue->set->migration_db_driver,
+				      queue->set->migration_db_connect);
 
 	i_free(queue->error);
 	if (ret < 0) {
 		e_error(queue->event,
 			"Database %s: %s - no user can be taken "
 			"over until this works; next try in %u secs",
-			queue->set->migration_db_connect, error,
-			QUEUE_OPEN_RETRY_MSECS / 1000);
-		queue->error = i_strdup_printf("database %s: %s",
-					       queue->set->migration_db_connect,
-					       error);
+			db, error, QUEUE_OPEN_RETRY_MSECS / 1000);
+		queue->error = i_strdup_printf("database %s: %s", db, error);
+		if (queue->deinitializing)
+			return;
 		queue->to_open =
 			timeout_add(QUEUE_OPEN_RETRY_MSECS, queue_open, queue);
 		return;
 	}
+	if (queue->deinitializing)
+		return;
 	migration_store_drop_leases(queue->job_set.store, queue->owner,
 				    queue_leases_dropped, queue);
 }
@@ -470,6 +475,11 @@ migration_queue_sync_now(struct migration_queue *queue,
 
 	if (job != NULL)
 		return job;
+	if (queue->deinitializing) {
+		*exit_code_r = EX_TEMPFAIL;
+		*error_r = "the migration service is stopping";
+		return NULL;
+	}
 	if (queue_check_provider(queue, record, exit_code_r, error_r) < 0)
 		return NULL;
 	*exit_code_r = EX_TEMPFAIL;

@@ -232,6 +232,10 @@ static void test_migration_settings_good(void)
 		  "migration_provider/q/domains=b.example=a.example" },
 		{ "migration_login=local" },
 		{ "migration_db_connect=/tmp/x.sqlite" },
+		{ "migration_db_driver=pgsql",
+		  "migration_db_connect=host=db dbname=mails" },
+		{ "migration_db_driver=mysql",
+		  "migration_db_connect=host=db dbname=mails user=u" },
 		{ "migration_login_timeout=1s" },
 		{ "migration_login_timeout=60s" },
 		{ "migration_login_timeout=1 min" },
@@ -357,8 +361,6 @@ static const struct {
 	  "migration_provider p: master_password: it is empty, too long, or "
 	  "has characters that cannot be sent (of a file the first line is "
 	  "all)" },
-	{ { "migration_db_driver=pgsql" }, "migration_db_driver"NOT_YET },
-	{ { "migration_db_driver=mysql" }, "migration_db_driver"NOT_YET },
 	{ { "migration_account_lookup=SELECT 1" },
 	  "migration_account_lookup"NOT_YET },
 	{ { "migration_account_create=INSERT" },
@@ -383,6 +385,14 @@ static const struct {
 	{ { "migration_db_connect=migration.sqlite" },
 	  "migration_db_connect: must be the absolute path of the SQLite "
 	  "database" },
+	{ { "migration_db_driver=pgsql" },
+	  "migration_db_connect: is a path, but migration_db_driver is pgsql: "
+	  "must be like host=localhost dbname=mails user=dovecot "
+	  "password=secret" },
+	{ { "migration_db_driver=mysql",
+	    "migration_db_connect=host=a user=b password=c" },
+	  "migration_db_connect: dbname is missing, as in host=localhost "
+	  "dbname=mails user=dovecot password=secret" },
 	{ { "migration_login_refusals=101" },
 	  "migration_login_refusals: must not be above 100 (0 = no limit)" },
 	{ { "migration_login_refusal_time=25 hours" },
