@@ -13,7 +13,8 @@ packages_quickstart=(
 # To test it, besides those above.
 # shellcheck disable=SC2034
 packages_check=(
-	curl dovecot-lmtpd dovecot-pgsql dovecot-pop3d
+	curl dovecot-lmtpd dovecot-mysql dovecot-pgsql dovecot-pop3d
+	mariadb-server postgresql python3-psycopg2 python3-pymysql
 	clang-format cppcheck mandoc shellcheck
 	debootstrap gdb iproute2 isync libc6-dbg offlineimap3 valgrind
 	postfix postfix-sqlite python3-pytest sqlite3

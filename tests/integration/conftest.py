@@ -1,6 +1,9 @@
-"""What the tests share: folders, certificates, servers, figures."""
+"""What the tests share: folders, certificates, servers, figures. With
+DATABASE=pgsql or DATABASE=mysql in the environment the plugin's tables are
+there, in all tests that do not ask for a database of their own."""
 
 import itertools
+import os
 import shutil
 import ssl
 
@@ -8,7 +11,7 @@ import pytest
 
 from certs import Certificates
 from corpus import make_corpus
-from dovecot import running
+from dovecot import IS_24, running
 from provider import Provider
 from target import Target
 
@@ -16,6 +19,9 @@ CORPUS_USER = "anna@old.example"
 CORPUS_PASSWORD = "c0rpus secret of anna"
 # Of each log that is shown with a failure
 LOG_LINES = 10
+
+# The plugin uses SQLite only with Dovecot 2.4.
+collect_ignore_glob = ["test_*databases*.py"] if IS_24 else []
 
 _figures = []
 
@@ -83,6 +89,46 @@ def tls_server_context(certificate):
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(*map(str, certificate))
     return context
+
+
+@pytest.fixture(scope="session")
+def database_server(folders):
+    """database_server("pgsql") or "mysql" is such a server, started once."""
+    servers = {}
+
+    def get(driver):
+        if driver not in servers:
+            # not on every machine
+            # pylint: disable=import-outside-toplevel
+            from databases import MariaDB, Postgres
+            kind = {"pgsql": Postgres, "mysql": MariaDB}[driver]
+            servers[driver] = kind(folders(driver)).start()
+        return servers[driver]
+
+    yield get
+    for server in servers.values():
+        server.stop()
+
+
+def use_database(make):
+    """make() is called for each new server with the plugin."""
+    before, Target.make_database = Target.make_database, staticmethod(make)
+    yield
+    Target.make_database = staticmethod(before)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def database_of_all(database_server):
+    driver = os.environ.get("DATABASE", "sqlite")
+    yield from use_database(Target.make_database if driver == "sqlite" else
+                            lambda: database_server(driver).make_database())
+
+
+@pytest.fixture(scope="module", params=["pgsql", "mysql"])
+def each_server(request, database_server):
+    """The tests of a module that uses it run with each of them."""
+    server = database_server(request.param)
+    yield from use_database(server.make_database)
 
 
 def seeded_provider(folder, server_certificate, mail_format):

@@ -9,7 +9,7 @@ from dovecot import (IS_24, MAIL_GID, MAIL_LOCATIONS, MAIL_UID, Dovecot, own,
                      passwd_file, password_entry)
 from imap import login
 from polling import wait_until
-from store import Store
+from store import ServerStore, SqliteStore
 
 CONF_D = Path(__file__).resolve().parent.parent.parent / "conf.d"
 
@@ -18,15 +18,19 @@ class Target(Dovecot):
     """providers: name -> settings of migration_provider blocks. overrides:
     global settings. local_users: accounts in a passwd-file passdb and userdb
     in front of the plugin. ssl_ca: whom the login processes trust, if not the
-    system's certificates."""
+    system's certificates. database: one of databases.py, else SQLite."""
+
+    # makes the database where none is given; see conftest.py
+    make_database = staticmethod(lambda: None)
 
     def __init__(self, folder, providers=None, overrides=None,
-                 local_users=None, ssl_ca=None, **kwargs):
+                 local_users=None, ssl_ca=None, database=None, **kwargs):
         super().__init__(folder, **kwargs)
+        self.database = database or Target.make_database()
         self.ssl_ca = ssl_ca
         self.providers = providers or {}
         self.overrides = {
-            "migration_db_connect": f"{self.folder}/db/migration.sqlite",
+            **self._database_settings(),
             "migration_public_key_file": f"{self.folder}/keys/public.pem",
             "migration_private_key_file": f"{self.folder}/keys/private.pem",
             "migration_login": "wait",
@@ -37,11 +41,19 @@ class Target(Dovecot):
         # More passdbs and userdbs in front of the plugin
         self.databases = ""
         self.local_users = local_users or {}
-        self.store = Store(self.folder / "db/migration.sqlite")
+        self.store = (ServerStore(self.database) if self.database else
+                      SqliteStore(self.folder / "db/migration.sqlite"))
         (self.folder / "db").mkdir()
         own(self.folder / "db")
         self._write_local_users()
         self._copy_conf_d()
+
+    def _database_settings(self):
+        if self.database is None:
+            return {"migration_db_connect":
+                    f"{self.folder}/db/migration.sqlite"}
+        return {"migration_db_driver": self.database.driver,
+                "migration_db_connect": self.database.connect_string()}
 
     def settings(self):
         local_users = self.folder / "local-users"
@@ -117,15 +129,22 @@ class Target(Dovecot):
         if IS_24:
             self._copy_conf_d_24(folder)
             return
+        sql, connect, place = "migration-sql.conf.ext", \
+            "/var/lib/dovecot/migration/migration.sqlite", None
+        if self.database is None:
+            place = self.store.path
+        else:
+            sql = f"migration-sql-{self.database.driver}.conf.ext"
+            connect = "host=localhost dbname=mails user=dovecot password=secret"
+            place = self.database.connect_string()
         substitute(CONF_D / "90-migration.conf", folder, {
             "args = /etc/dovecot/migration-sql.conf.ext":
-                f"args = {folder}/migration-sql.conf.ext",
+                f"args = {folder}/{sql}",
             **({"</etc/ssl/certs/ca-certificates.crt": f"<{self.ssl_ca}"}
                if self.ssl_ca else {}),
         })
-        substitute(CONF_D / "migration-sql.conf.ext", folder, {
-            "connect = /var/lib/dovecot/migration/migration.sqlite":
-                f"connect = {self.store.path}",
+        substitute(CONF_D / sql, folder, {
+            f"connect = {connect}": f"connect = {place}",
             "'/var/vmail/%Ld/%Ln'": f"'{self.folder}/mail/%Ld/%Ln'",
             "'vmail' AS uid": f"'{MAIL_UID}' AS uid",
             "'vmail' AS gid": f"'{MAIL_GID}' AS gid",
