@@ -45,15 +45,13 @@ static void store_name_read(struct sql_result *result, struct store_names *list)
 }
 
 static void
-store_names_result(struct sql_result *result, struct store_names *list)
+store_names_result(struct sql_result *result, const char *error, void *context)
 {
-	const char *error = NULL;
+	struct store_names *list = context;
 	int ret;
 
-	while ((ret = sql_result_next_row(result)) > 0)
+	while ((ret = migration_store_next_row(result, &error)) > 0)
 		store_name_read(result, list);
-	if (ret < 0)
-		error = t_strdup(sql_result_get_error(result));
 	list->callback(ret, MIGRATION_IMPORT_TYPE_COUNT, NULL, NULL, error,
 		       list->context);
 	i_free(list);
@@ -63,24 +61,26 @@ void migration_store_list_names(struct migration_store *store,
 				migration_store_name_callback_t *callback,
 				void *context)
 {
+	struct sql_statement *stmt;
 	struct store_names *list;
 
 	list = i_new(struct store_names, 1);
 	list->callback = callback;
 	list->context = context;
-	sql_query(store->db,
-		  "SELECT 'domain', name, '' FROM migration_domain UNION ALL "
-		  "SELECT 'domainalias', name, '' FROM migration_domain_alias "
-		  "UNION ALL "
-		  "SELECT 'relaydomain', name, '' FROM migration_relay_domain "
-		  "UNION ALL "
-		  "SELECT 'account', username, '' FROM migration_account "
-		  "UNION ALL "
-		  "SELECT 'alias', address, recipient FROM migration_alias "
-		  "UNION ALL "
-		  "SELECT 'migration', j.username, '' FROM migration_job j "
-		  "JOIN migration_account a ON a.username = j.username",
-		  store_names_result, list);
+	stmt = sql_statement_init(
+		store->db,
+		"SELECT 'domain', name, '' FROM migration_domain UNION ALL "
+		"SELECT 'domainalias', name, '' FROM migration_domain_alias "
+		"UNION ALL "
+		"SELECT 'relaydomain', name, '' FROM migration_relay_domain "
+		"UNION ALL "
+		"SELECT 'account', username, '' FROM migration_account "
+		"UNION ALL "
+		"SELECT 'alias', address, recipient FROM migration_alias "
+		"UNION ALL "
+		"SELECT 'migration', j.username, '' FROM migration_job j "
+		"JOIN migration_account a ON a.username = j.username");
+	migration_store_query(store, &stmt, store_names_result, list);
 }
 
 static void import_bind_domain(struct sql_statement *stmt, unsigned int idx,
