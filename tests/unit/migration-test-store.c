@@ -132,6 +132,29 @@ test_store_value_read(struct sql_result *result, const char **value)
 		ret = sql_result_next_row(result);
 }
 
+void test_store_undo_to_7(struct migration_store *store)
+{
+	static const char *const statements[] = {
+		/* the view, which is made again, needs the columns */
+		"DROP VIEW migration_userdb",
+		"CREATE VIEW migration_userdb AS SELECT 1",
+		"ALTER TABLE migration_domain DROP COLUMN enabled",
+		"ALTER TABLE migration_domain DROP COLUMN quota",
+		"ALTER TABLE migration_domain DROP COLUMN mailbox_quota",
+		"ALTER TABLE migration_account DROP COLUMN first_name",
+		"ALTER TABLE migration_account DROP COLUMN last_name",
+		"ALTER TABLE migration_account DROP COLUMN quota",
+		"DROP TABLE migration_domain_alias",
+		"DROP TABLE migration_relay_domain",
+		"DROP TABLE migration_alias",
+		"DELETE FROM migration_schema WHERE version > 7",
+	};
+	unsigned int i;
+
+	for (i = 0; i < N_ELEMENTS(statements); i++)
+		test_store_exec(store, statements[i]);
+}
+
 const char *test_store_value(struct migration_store *store, const char *sql)
 {
 	const char *value = NULL;

@@ -37,6 +37,8 @@ const char *test_store_try_exec(struct migration_store *store,
 				const char *sql);
 /* Must succeed. */
 void test_store_exec(struct migration_store *store, const char *sql);
+/* Undoes the steps of the schema above version 7. */
+void test_store_undo_to_7(struct migration_store *store);
 /* First column of the first row, or NULL if there is none. */
 const char *test_store_value(struct migration_store *store, const char *sql);
 

@@ -360,6 +360,7 @@ static void test_migration_store_upgrade(void)
 	test_begin("migration store: upgrade of records");
 	store = test_store_open();
 	test_job_init(store, "phase = 'following', last_sync = 1699999000");
+	test_store_undo_to_7(store);
 	test_store_exec(store, "DROP INDEX migration_job_overdue");
 	test_store_exec(store, "DROP INDEX migration_job_finish");
 	test_store_exec(store,

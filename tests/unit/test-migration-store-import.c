@@ -304,7 +304,8 @@ static void test_migration_store_list_names(void)
 {
 	struct migration_store *store;
 	ARRAY_TYPE(test_rows) rows;
-	string_t *str = t_str_new(256);
+	/* the callback has a data stack frame of its own */
+	string_t *str = str_new(default_pool, 256);
 	unsigned int calls = 0;
 
 	test_begin("migration store import: names");
@@ -338,6 +339,7 @@ static void test_migration_store_list_names(void)
 	test_assert(calls == 1);
 	migration_store_deinit(&store);
 	test_tmp_remove();
+	str_free(&str);
 	test_end();
 }
 
