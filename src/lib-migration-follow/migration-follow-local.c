@@ -100,9 +100,8 @@ static void local_change_keywords(struct follow_mailbox *box, struct mail *mail,
 
 	if (bits == 0)
 		return;
-	keywords = mailbox_keywords_create_valid(box->box,
-						 follow_keyword_names(box,
-								      &named));
+	keywords = follow_keywords_create(box->box,
+					  follow_keyword_names(box, &named));
 	mail_update_keywords(mail, type, keywords);
 	mailbox_keywords_unref(&keywords);
 }
@@ -125,11 +124,10 @@ local_hash_changed(struct follow_mailbox *box, const struct follow_local *local,
 	t_array_init(&current, 32);
 	t_array_init(&result, 32);
 	mail_index_lookup_keywords(view, local->seq, &current);
-	added = mailbox_keywords_create_valid(box->box,
-					      follow_keyword_names(box, &add));
-	removed = mailbox_keywords_create_valid(box->box,
-						follow_keyword_names(box,
-								     &remove));
+	added = follow_keywords_create(box->box,
+				       follow_keyword_names(box, &add));
+	removed = follow_keywords_create(box->box,
+					 follow_keyword_names(box, &remove));
 	for (i = 0; i < added->count; i++) {
 		idx = added->idx[i];
 		array_push_back(&result, &idx);

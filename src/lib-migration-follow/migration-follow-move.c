@@ -24,8 +24,8 @@ static uint32_t move_hash(struct move_context *ctx)
 	struct mail_keywords *keywords;
 	ARRAY_TYPE(keyword_indexes) indexes;
 
-	keywords = mailbox_keywords_create_valid(ctx->to.box,
-						 mail_get_keywords(ctx->mail));
+	keywords = follow_keywords_create(ctx->to.box,
+					  mail_get_keywords(ctx->mail));
 	t_array_init(&indexes, 8);
 	array_append(&indexes, keywords->idx, keywords->count);
 	mailbox_keywords_unref(&keywords);

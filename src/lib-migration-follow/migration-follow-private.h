@@ -252,6 +252,13 @@ uint32_t follow_local_hash_changed(struct follow_mailbox *box,
 const char *const *follow_keyword_names(struct follow_mailbox *box,
 					const struct follow_remote *mail);
 
+/* --- migration-follow-keywords.c --- */
+
+/* As mailbox_keywords_create_valid(), and what is saved with them keeps them
+   when the worker is killed. */
+struct mail_keywords *
+follow_keywords_create(struct mailbox *box, const char *const names[]);
+
 /* --- migration-follow-fetch.c --- */
 
 /* Asks for flags of what is known and all about what is new, and if the numbers

@@ -129,9 +129,8 @@ save_match_flags(struct save_context *ctx, const struct follow_remote *remote,
 	}
 	mail = mail_alloc(ctx->flags_trans, 0, NULL);
 	mail_set_seq(mail, local->seq);
-	keywords = mailbox_keywords_create_valid(box->box,
-						 follow_keyword_names(box,
-								      remote));
+	keywords = follow_keywords_create(box->box,
+					  follow_keyword_names(box, remote));
 	mail_update_flags(mail, MODIFY_ADD, remote->flags.flags);
 	mail_update_keywords(mail, MODIFY_ADD, keywords);
 	local->hash = follow_local_hash_changed(box, local, &remote->flags);
@@ -170,9 +169,8 @@ static int save_stream(struct save_context *ctx, struct follow_remote *mail,
 	ARRAY_TYPE(keyword_indexes) indexes;
 	uint32_t seq;
 
-	keywords =
-		mailbox_keywords_create_valid(box->box,
-					      follow_keyword_names(box, mail));
+	keywords = follow_keywords_create(box->box,
+					  follow_keyword_names(box, mail));
 	t_array_init(&indexes, 8);
 	array_append(&indexes, keywords->idx, keywords->count);
 	i_zero(&record);

@@ -2,7 +2,8 @@
 
 /* Preloaded into a program: kills it with SIGKILL just before its Nth call that
    changes something on disk. The file $CRASHER has two numbers of 64 bits: the
-   calls that are left (0: never), and the calls that there were. */
+   calls that are left (0: never), and the calls that there were. With
+   $CRASHER_FILE only those that put a file of that name into its place. */
 
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -12,12 +13,14 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
 static int64_t *numbers;
+static const char *only_file;
 
 __attribute__((constructor)) static void crasher_init(void)
 {
@@ -36,15 +39,34 @@ __attribute__((constructor)) static void crasher_init(void)
 		abort();
 	close(fd);
 	numbers = map;
+	only_file = getenv("CRASHER_FILE");
+	/* the environment makes room for the title of the process */
+	if (only_file != NULL)
+		only_file = strdup(only_file);
 }
 
-static void changes(void)
+static void changes_now(void)
 {
 	if (numbers == NULL)
 		return;
 	numbers[1]++;
 	if (numbers[0] > 0 && --numbers[0] == 0)
 		kill(getpid(), SIGKILL);
+}
+
+static void changes(void)
+{
+	if (only_file == NULL)
+		changes_now();
+}
+
+static void changes_name(const char *path)
+{
+	const char *name = strrchr(path, '/');
+
+	if (only_file == NULL ||
+	    strcmp(name == NULL ? path : name + 1, only_file) == 0)
+		changes_now();
 }
 
 static void changes_fd(int fd)
@@ -93,8 +115,10 @@ OPEN(openat, (int dir, const char *path, int flags, ...),
 OPEN(openat64, (int dir, const char *path, int flags, ...),
      (dir, path, flags, mode))
 
-FUNCTION(int, rename, (const char *from, const char *to), (from, to), changes())
-FUNCTION(int, link, (const char *from, const char *to), (from, to), changes())
+FUNCTION(int, rename, (const char *from, const char *to), (from, to),
+	 changes_name(to))
+FUNCTION(int, link, (const char *from, const char *to), (from, to),
+	 changes_name(to))
 FUNCTION(int, symlink, (const char *from, const char *to), (from, to),
 	 changes())
 FUNCTION(int, unlink, (const char *path), (path), changes())

@@ -12,10 +12,12 @@ WORKER = "/usr/lib/dovecot/migration-worker"
 
 
 class Crasher:
-    """For one target: its settings() go into the configuration."""
+    """For one target: its settings() go into the configuration. With file only
+    the changes count that put a file of that name into its place."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, file=None):
         folder.mkdir()
+        self.environment = f"CRASHER_FILE={file} " if file else ""
         self.library, self.file = folder / "crasher.so", folder / "numbers"
         subprocess.run(["gcc", "-shared", "-fPIC", "-O1", "-o", self.library,
                         SOURCE], check=True)
@@ -26,7 +28,7 @@ class Crasher:
     def settings(self):
         return (f"service migration-worker {{\n"
                 f"  executable = /usr/bin/env LD_PRELOAD={self.library} "
-                f"CRASHER={self.file} {WORKER}\n}}\n")
+                f"CRASHER={self.file} {self.environment}{WORKER}\n}}\n")
 
     def arm(self, number):
         """The next workers make number changes on disk together, less one. 0:

@@ -26,6 +26,8 @@ BIG_BYTES = 2 * 2**20
 # Accounts, and rounds of changes, in which the worker is killed before a change
 # on disk, three times in each
 KILLED_PULLS, KILLED_ROUNDS = 12, 14
+# Before it writes the names of keywords
+KILLED_NAMES = 3
 # So often it has to be killed in all of these
 KILLS = 30
 # Changes of a round
@@ -118,6 +120,33 @@ def pull_all(interrupter, expected, mail_format):
         wrong = explain(expected, interrupter.target.snapshot(user, PASSWORD))
         assert wrong == "", (f"{user} at the provider / here ({mail_format}; "
                              f"see what was interrupted below):\n{wrong}")
+
+
+def test_keywords_have_letters_but_no_names(old, folders):
+    """Dovecot writes what the letters of a Maildir mean after everything
+    else."""
+    crasher = Crasher(folders("crasher"), "dovecot-keywords")
+    user = "letters@old.example"
+    with Tap(old.ports["imap"]) as tap:
+        target = Target(
+            folders("interrupted"),
+            {"oldhost": plain_provider(tap.port, "old.example")},
+            {"migration_login": "wait", "migration_retry_min": "1 hours",
+             "migration_retry_max": "1 hours"})
+        target.databases = crasher.settings()
+        interrupter = Interrupter(old, target, user, tap, crasher,
+                                  random.Random(SEED))
+        old.copy_account(USER, user)
+        with target:
+            adopt(interrupter)
+            for _ in range(KILLED_NAMES):
+                interrupter.total = 1
+                interrupter.kill_at_change(0, 0)
+            assert interrupter.sync() == ""
+            assert explain(old.snapshot(user),
+                           target.snapshot(user, PASSWORD)) == ""
+        assert_only_killed(target)
+    assert interrupter.done["killed at a change on disk"] == KILLED_NAMES
 
 
 # Following
