@@ -81,6 +81,31 @@ import_name_listed(int ret, enum migration_import_type type, const char *name,
 	}
 }
 
+static void import_record_listed(int ret, const struct migration_record *record,
+				 const char *error, void *context)
+{
+	struct doveadm_migration_import *import = context;
+
+	if (ret > 0) {
+		migration_import_names_add_renewable(import->names, record);
+	} else if (ret < 0) {
+		import_name_listed(ret, MIGRATION_IMPORT_TYPE_COUNT, NULL, NULL,
+				   error, context);
+	}
+}
+
+static void import_list(struct doveadm_migration_import *import)
+{
+	struct migration_store *store = import->cmd->store;
+
+	migration_store_list_names(store, import_name_listed, import);
+	migration_store_wait(store);
+	if (!import->set.update || import->failed)
+		return;
+	migration_store_list(store, NULL, import_record_listed, import);
+	migration_store_wait(store);
+}
+
 int doveadm_migration_import_init(
 	struct doveadm_migration_cmd *cmd,
 	const struct doveadm_migration_import_settings *set,
@@ -98,8 +123,7 @@ int doveadm_migration_import_init(
 	import->names = migration_import_names_init();
 	import->progress = doveadm_migration_rows_init(
 		cmd->cctx->conn_type != DOVEADM_CONNECTION_TYPE_CLI);
-	migration_store_list_names(cmd->store, import_name_listed, import);
-	migration_store_wait(cmd->store);
+	import_list(import);
 	if (import->failed) {
 		doveadm_migration_import_deinit(&import);
 		return -1;
@@ -168,17 +192,15 @@ static int
 import_set_account(struct doveadm_migration_import *import,
 		   struct migration_import_row *row, const char **error_r)
 {
-	const char *password = row->password;
-
-	if (row->new_account) {
-		return import_check_home(import, row, error_r) < 0 ||
-				       import_crypt(import, row, password,
-						    error_r) < 0 ?
-			       -1 :
-			       0;
-	}
-	/* it keeps its own, and nobody has to wait for what is here */
+	/* it is in the credential */
 	row->password = NULL;
+	if (row->new_account) {
+		if (row->no_login == NULL)
+			return import_check_home(import, row, error_r);
+		*error_r = row->no_login;
+		return -1;
+	}
+	/* nobody has to wait for what is here */
 	row->job_login = "local";
 	return 0;
 }
@@ -249,6 +271,7 @@ static void import_try_row(struct doveadm_migration_import *import,
 		counts->left_out++;
 		return;
 	case MIGRATION_IMPORT_EXTEND:
+	case MIGRATION_IMPORT_RENEW:
 		counts->changed++;
 		break;
 	case MIGRATION_IMPORT_ADD:

@@ -159,6 +159,8 @@ import_bind_new_domain(struct sql_statement *stmt, unsigned int idx,
 	sql_statement_bind_int64(stmt, idx++, now);
 }
 
+/* As for everybody who was added before the first login: without a password
+   here nobody gets in but who the provider lets in. */
 static void
 import_bind_new_account(struct sql_statement *stmt, unsigned int idx,
 			const struct store_import_item *item, time_t now)
@@ -167,7 +169,7 @@ import_bind_new_account(struct sql_statement *stmt, unsigned int idx,
 
 	sql_statement_bind_str(stmt, idx++, row->name);
 	sql_statement_bind_str(stmt, idx++, strrchr(row->name, '@') + 1);
-	sql_statement_bind_str(stmt, idx++, row->password);
+	sql_statement_bind_str(stmt, idx++, "");
 	sql_statement_bind_int64(stmt, idx++, now);
 }
 
@@ -183,9 +185,9 @@ static void import_bind_record(struct sql_statement *stmt, unsigned int idx,
 	sql_statement_bind_str(stmt, idx++, "");
 	migration_store_bind_phase(stmt, idx++, MIGRATION_PHASE_INITIAL);
 	migration_store_bind_control(stmt, idx++, MIGRATION_CONTROL_ACTIVE);
-	/* the password of an account that was here before is not ours */
-	sql_statement_bind_str(stmt, idx++,
-			       row->new_account ? row->password : "");
+	/* nobody has logged in, and the password of an account that was here
+	   before is not ours */
+	sql_statement_bind_str(stmt, idx++, "");
 	sql_statement_bind_str(stmt, idx++, row->credential);
 	sql_statement_bind_str(stmt, idx++, row->job_login);
 	sql_statement_bind_int64(stmt, idx++, now);
@@ -302,9 +304,55 @@ import_delete_left_behind(struct migration_store_write *write,
 	T_END;
 }
 
+/* Whom the provider refused goes on. */
+static void import_unblock(struct migration_store_write *write,
+			   const struct migration_import_row *row, time_t now)
+{
+	struct sql_statement *stmt;
+
+	stmt = sql_statement_init(
+		write->store->db,
+		"UPDATE migration_job SET control = ?, reason = ?, "
+		"attempts = 0, error = '', next_sync = ? "
+		"WHERE username = ? AND control = ? AND reason = ?");
+	migration_store_bind_control(stmt, 0, MIGRATION_CONTROL_ACTIVE);
+	migration_store_bind_reason(stmt, 1, MIGRATION_REASON_NONE);
+	sql_statement_bind_int64(stmt, 2, now);
+	sql_statement_bind_str(stmt, 3, row->name);
+	migration_store_bind_control(stmt, 4, MIGRATION_CONTROL_BLOCKED);
+	migration_store_bind_reason(stmt, 5, MIGRATION_REASON_PASSWORD);
+	migration_store_write_add(write, &stmt);
+}
+
+/* What has ended or begun anew meanwhile stays as it is. */
+static void import_renew(struct migration_store_write *write,
+			 const ARRAY_TYPE(store_import_item) *items, time_t now)
+{
+	const struct store_import_item *item;
+	struct sql_statement *stmt;
+
+	array_foreach(items, item)
+		T_BEGIN
+		{
+			import_unblock(write, item->row, now);
+			stmt = sql_statement_init(
+				write->store->db,
+				"UPDATE migration_job SET credential = ? "
+				"WHERE username = ? AND provider = ? "
+				"AND phase <> ?");
+			sql_statement_bind_str(stmt, 0, item->row->credential);
+			sql_statement_bind_str(stmt, 1, item->row->name);
+			sql_statement_bind_str(stmt, 2, item->row->provider);
+			migration_store_bind_phase(stmt, 3,
+						   MIGRATION_PHASE_FINISHED);
+			migration_store_write_add(write, &stmt);
+		}
+	T_END;
+}
+
 struct store_import_items {
 	ARRAY_TYPE(store_import_item) domains, domain_aliases, relay_domains,
-		accounts, aliases, new_domains, new_accounts, records;
+		accounts, aliases, new_domains, new_accounts, records, renewed;
 };
 
 static void
@@ -343,6 +391,10 @@ static void import_sort_row(struct store_import_items *items,
 			import_push(&items->aliases, row, *recipient);
 		return;
 	case MIGRATION_IMPORT_MIGRATION:
+		if (row->renew) {
+			import_push(&items->renewed, row, NULL);
+			return;
+		}
 		if (row->new_domain)
 			import_push(&items->new_domains, row, NULL);
 		if (row->new_account)
@@ -379,6 +431,7 @@ void migration_store_import(struct migration_store *store,
 
 	for (i = 0; i < N_ELEMENTS(tables); i++)
 		i_array_init(tables[i].items, 16);
+	i_array_init(&items.renewed, 16);
 	for (i = 0; i < count; i++)
 		import_sort_row(&items, rows[i]);
 
@@ -386,6 +439,8 @@ void migration_store_import(struct migration_store *store,
 	import_delete_left_behind(write, &items.records);
 	for (i = 0; i < N_ELEMENTS(tables); i++)
 		import_insert(write, tables[i].table, tables[i].items, now);
+	import_renew(write, &items.renewed, now);
+	array_free(&items.renewed);
 	for (i = 0; i < N_ELEMENTS(tables); i++)
 		array_free(tables[i].items);
 	migration_store_write_commit(&write);
