@@ -30,6 +30,7 @@ struct doveadm_migration_import {
 	struct doveadm_migration_rows *progress;
 	/* for migrations only */
 	struct doveadm_migration_home *home;
+	bool home_failed;
 
 	unsigned int read, mistakes;
 	bool failed;
@@ -174,16 +175,23 @@ import_check_home(struct doveadm_migration_import *import,
 
 	if (import->home == NULL)
 		import->home = doveadm_migration_home_init();
-	ret = doveadm_migration_home_lookup(import->home, row->name);
-	if (ret == 0)
+	/* the next ones would wait for it as long */
+	if (import->home_failed)
 		return 0;
-	*error_r = ret > 0 ?
-			   t_strdup_printf("%s is at home here: a userdb knows "
-					   "the name",
-					   row->name) :
-			   t_strdup_printf("it cannot be told whether %s is at "
-					   "home here (is Dovecot running?)",
-					   row->name);
+	ret = doveadm_migration_home_lookup(import->home, row->name);
+	if (ret < 0) {
+		import->home_failed = TRUE;
+		doveadm_migration_import_fail(
+			import, EX_TEMPFAIL,
+			"It cannot be told who is at home here, because "
+			"Dovecot's auth or a userdb does not answer: nothing "
+			"was imported");
+	}
+	if (ret <= 0)
+		return 0;
+	*error_r = t_strdup_printf("%s is at home here: a userdb knows the "
+				   "name",
+				   row->name);
 	return -1;
 }
 

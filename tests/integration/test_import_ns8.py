@@ -7,7 +7,7 @@ from checks import assert_answer, assert_moved
 from corpus import make_small_corpus
 from provider import Provider
 from target import Target, plain_provider
-from test_doveadm import CONFIG, USAGE, run, run_json
+from test_doveadm import CONFIG, TEMPFAIL, USAGE, run, run_json
 from test_import import HASH, SECRET, account_row, tables, write
 
 HEADER = ("localusername,remoteusername,remotepassword,remotehostname,"
@@ -187,3 +187,15 @@ def test_without_a_key(old, target):
     error = load(target, HEADER + row(old, "anna"), code=CONFIG).stderr
     assert "public.pem" in error
     assert target.store.accounts() == []
+
+
+def test_not_running(old, target):
+    """Who is at home here cannot be told then: asked once, not for each."""
+    target.stop()
+    before = tables(target)
+    error = load(target, HEADER + row(old, "anna") + row(old, "bert"),
+                 code=TEMPFAIL).stderr
+    assert error.count("It cannot be told who is at home here") == 1
+    assert "nothing was imported" in error
+    assert tables(target) == before
+    target.start()
