@@ -18,7 +18,8 @@ int migration_user_line_parse(const char *text,
 
 	i_zero(line_r);
 	for (p = text; *p != '\0'; p++) {
-		if (((unsigned char)*p < 0x20 && *p != '\t' && *p != '\r') ||
+		if (((unsigned char)*p < 0x20 && *p != '\t' &&
+		     (*p != '\r' || p[1] != '\0')) ||
 		    *p == 0x7f) {
 			*error_r = "Control characters in a name";
 			return -1;

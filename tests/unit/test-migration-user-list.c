@@ -32,6 +32,8 @@ static void test_migration_user_line_parse(void)
 		{ "anna@old.example \x7f", -1, NULL, NULL },
 		{ "anna\033[2J@old.example", -1, NULL, NULL },
 		{ "f\xfcr@old.example", -1, NULL, NULL },
+		/* two lines of an old Macintosh's file */
+		{ "anna@old.example\rben@old.example", -1, NULL, NULL },
 		{ "anna@old.example f\xfcr", -1, NULL, NULL },
 	};
 	struct migration_user_line line;
