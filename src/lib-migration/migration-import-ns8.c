@@ -95,25 +95,48 @@ static const char *ns8_list_providers(const struct migration_settings *set)
 	return str_c(str);
 }
 
+/* Of several it is the one that serves the user's domain: the first login is
+   checked there. */
 static const struct migration_provider_settings *
-ns8_find_provider(const struct migration_settings *set, const char *host,
-		  in_port_t port, const char *ssl)
+ns8_find_provider(const struct migration_settings *set,
+		  const struct migration_providers *providers, const char *host,
+		  in_port_t port, const char *ssl,
+		  struct migration_import_row *row)
 {
-	struct migration_provider_settings *provider;
+	struct migration_provider_settings *provider, *found = NULL;
+	struct migration_user user;
+	const char *error;
 
 	if (!array_is_created(&set->providers))
 		return NULL;
 	array_foreach_elem(&set->providers, provider) {
-		if (strcasecmp(provider->host, host) == 0 &&
-		    provider->port == port && strcmp(provider->ssl, ssl) == 0)
+		if (strcasecmp(provider->host, host) != 0 ||
+		    provider->port != port || strcmp(provider->ssl, ssl) != 0)
+			continue;
+		if (migration_providers_find_added(providers, provider,
+						   row->name, row->remote_user,
+						   &user, &error) == 0) {
+			row->name = user.local_user;
 			return provider;
+		}
+		if (found == NULL)
+			found = provider;
 	}
-	return NULL;
+	if (found != NULL) {
+		row->no_login = t_strdup_printf(
+			"there is no such account, and logins of the domain of "
+			"localusername are not checked at migration_provider "
+			"%s (its domains are: %s)",
+			found->name, found->domains);
+	}
+	return found;
 }
 
 static int
-ns8_parse_provider(const struct migration_settings *set, const char *host,
-		   const char *port_field, const char *security_field,
+ns8_parse_provider(const struct migration_settings *set,
+		   const struct migration_providers *providers,
+		   const char *host, const char *port_field,
+		   const char *security_field, struct migration_import_row *row,
 		   const struct migration_provider_settings **provider_r,
 		   const char **error_r)
 {
@@ -130,7 +153,8 @@ ns8_parse_provider(const struct migration_settings *set, const char *host,
 		*error_r = "remoteport is not a port";
 		return -1;
 	}
-	*provider_r = ns8_find_provider(set, host, port, security->ssl);
+	*provider_r = ns8_find_provider(set, providers, host, port,
+					security->ssl, row);
 	if (*provider_r == NULL) {
 		*error_r = t_strdup_printf("no migration_provider has its "
 					   "host, port and security: %s",
@@ -138,27 +162,6 @@ ns8_parse_provider(const struct migration_settings *set, const char *host,
 		return -1;
 	}
 	return 0;
-}
-
-/* The first login is checked at the provider, which must serve the domain. */
-static void ns8_set_user(const struct migration_providers *providers,
-			 const struct migration_provider_settings *provider,
-			 struct migration_import_row *row)
-{
-	struct migration_user user;
-	const char *error;
-
-	if (migration_providers_find_added(providers, provider, row->name,
-					   row->remote_user, &user,
-					   &error) == 0) {
-		row->name = user.local_user;
-	} else {
-		row->no_login = t_strdup_printf(
-			"there is no such account, and logins of the domain of "
-			"localusername are not checked at migration_provider "
-			"%s (its domains are: %s)",
-			provider->name, provider->domains);
-	}
 }
 
 int migration_import_parse_ns8(const struct migration_import_ns8 *ns8,
@@ -198,9 +201,10 @@ int migration_import_parse_ns8(const struct migration_import_ns8 *ns8,
 		return -1;
 	}
 	row_r->password = values[MIGRATION_NS8_REMOTE_PASSWORD];
-	if (ns8_parse_provider(set, values[MIGRATION_NS8_REMOTE_HOST],
+	if (ns8_parse_provider(set, providers,
+			       values[MIGRATION_NS8_REMOTE_HOST],
 			       values[MIGRATION_NS8_REMOTE_PORT],
-			       values[MIGRATION_NS8_SECURITY], &provider,
+			       values[MIGRATION_NS8_SECURITY], row_r, &provider,
 			       error_r) < 0)
 		return -1;
 	if (*row_r->password == '\0' && !migration_master_is_set(provider)) {
@@ -209,6 +213,5 @@ int migration_import_parse_ns8(const struct migration_import_ns8 *ns8,
 	}
 	row_r->provider = provider->name;
 	row_r->job_login = migration_settings_get_login(set, provider);
-	ns8_set_user(providers, provider, row_r);
 	return 0;
 }

@@ -14,7 +14,8 @@
 #define NO_PROVIDER "no migration_provider has its host, port and security: " \
 	"there are one with host imap.one.example, port 993, ssl imaps; two " \
 	"with host imap.two.example, port 143, ssl starttls; three with host " \
-	"imap.two.example, port 143, ssl no"
+	"imap.two.example, port 143, ssl no; four with host imap.one.example, " \
+	"port 993, ssl imaps"
 
 static struct migration_provider_settings test_providers[] = {
 	{ .name = "one", .host = "imap.one.example", .port = 993,
@@ -26,6 +27,9 @@ static struct migration_provider_settings test_providers[] = {
 	{ .name = "three", .host = "imap.two.example", .port = 143,
 	  .ssl = "no", .login = "local", .user = "%u", .domains = "",
 	  .master_user = "root" },
+	{ .name = "four", .host = "imap.one.example", .port = 993,
+	  .ssl = "imaps", .login = "", .user = "%u", .master_user = "",
+	  .domains = "four.example" },
 };
 
 static void test_settings(struct migration_settings *set)
@@ -93,6 +97,9 @@ static void test_migration_import_ns8_rows(void)
 		  "a@b.example a 'p' two wait, nobody can log in", NULL },
 		{ "a@c.example,a,p,imap.one.example,993,ssl",
 		  "a@c.example a 'p' one proxy, nobody can log in", NULL },
+		/* the one of the domain */
+		{ "a@four.example,a,p,imap.one.example,993,ssl",
+		  "a@four.example a 'p' four proxy", NULL },
 		/* the master user's is enough */
 		{ "a@b.example,a,,imap.two.example,,none",
 		  "a@b.example a '' three local, nobody can log in", NULL },
