@@ -159,14 +159,15 @@ def test_import(api, target):
     assert api.code("import", file=str(path), check=True) == USAGE
     path.write_text("domain;new.example;0;0;1\n")
     rows = api.rows("import", file=str(path), check=True)
-    assert [(row["type"], row["added"]) for row in rows] == [("domain", "1")]
+    assert [(row["type"], int(row["added"])) for row in rows] == [
+        ("domain", 1)]
     path.write_text(
         "localusername,remoteusername,remotepassword,remotehostname,"
         f"remoteport,security\n{OTHER},{OTHER},,127.0.0.1,"
         f"{target.providers['oldhost']['port']},none\n")
     (row,) = api.rows("import", **{"from": "ns8"}, file=str(path),
                       check=True, update=True)
-    assert (row["type"], row["changed"]) == ("migration", "1")
+    assert (row["type"], int(row["changed"])) == ("migration", 1)
     assert api.code("import", **{"from": "ns8"}, file=str(path),
                     check=True) == USAGE
     assert target.store.domains() == ["old.example"]
