@@ -272,8 +272,11 @@ names_keep(const struct migration_import_names *names,
 	} else if (!keep_existing) {
 		*error_r = t_strdup_printf(
 			"%s '%s' exists already (use --continue-if-exists to "
-			"leave such ones as they are)",
-			migration_import_type_to_string(row->type), row->name);
+			"leave such ones as they are%s)",
+			migration_import_type_to_string(row->type), row->name,
+			row->type == MIGRATION_IMPORT_MIGRATION ?
+				", --update to give them this password" :
+				"");
 	} else if (group == IMPORT_GROUP_ALIAS &&
 		   !names_remove_existing(names, row)) {
 		return MIGRATION_IMPORT_EXTEND;

@@ -80,7 +80,9 @@ def test_moved(old, target):
 
     # a second time
     error = load(target, text, code=USAGE).stderr
-    assert "line 2: migration 'anna@old.example' exists already" in error
+    assert "line 2: migration 'anna@old.example' exists already (use " \
+        "--continue-if-exists to leave such ones as they are, --update to " \
+        "give them this password)" in error
     before = tables(target)["migration_account"]
     load(target, text, "--continue-if-exists")
     assert tables(target)["migration_account"] == before
