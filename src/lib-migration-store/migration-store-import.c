@@ -280,72 +280,128 @@ import_insert(struct migration_store_write *write,
 	T_END;
 }
 
-/* Records that accounts which were deleted by hand have left behind. */
+/* "?, ?, ..." for the names of the items */
+static const char *import_marks(unsigned int count)
+{
+	string_t *str = t_str_new(count * 3);
+	unsigned int i;
+
+	for (i = 0; i < count; i++)
+		str_append(str, i == 0 ? "?" : ", ?");
+	return str_c(str);
+}
+
+static void
+import_bind_names(struct sql_statement *stmt, unsigned int idx,
+		  const struct store_import_item *items, unsigned int count)
+{
+	unsigned int i;
+
+	for (i = 0; i < count; i++)
+		sql_statement_bind_str(stmt, idx + i, items[i].row->name);
+}
+
+/* Records that accounts which were deleted by hand have left behind, and what
+   belongs to them. */
 static void
 import_delete_left_behind(struct migration_store_write *write,
-			  const ARRAY_TYPE(store_import_item) *items)
+			  const struct store_import_item *items,
+			  unsigned int count, time_t now ATTR_UNUSED)
 {
-	const struct store_import_item *item;
+	static const char *const deletes[] = {
+		"DELETE FROM migration_job WHERE NOT EXISTS (SELECT 1 FROM "
+		"migration_account a WHERE a.username = "
+		"migration_job.username) AND username IN (",
+		"DELETE FROM migration_mailbox WHERE username IN (",
+		"DELETE FROM migration_note WHERE username IN (",
+	};
 	struct sql_statement *stmt;
+	unsigned int i;
 
-	array_foreach(items, item)
-		T_BEGIN
-		{
-			stmt = sql_statement_init(
-				write->store->db,
-				"DELETE FROM migration_job WHERE username = ? "
-				"AND NOT EXISTS (SELECT 1 FROM "
-				"migration_account a WHERE a.username = "
-				"migration_job.username)");
-			sql_statement_bind_str(stmt, 0, item->row->name);
-			migration_store_write_add(write, &stmt);
-			migration_store_delete_details(write, item->row->name);
-		}
-	T_END;
+	for (i = 0; i < N_ELEMENTS(deletes); i++) {
+		stmt = sql_statement_init(write->store->db,
+					  t_strconcat(deletes[i],
+						      import_marks(count), ")",
+						      NULL));
+		import_bind_names(stmt, 0, items, count);
+		migration_store_write_add(write, &stmt);
+	}
 }
 
 /* Whom the provider refused goes on. */
 static void import_unblock(struct migration_store_write *write,
-			   const struct migration_import_row *row, time_t now)
+			   const struct store_import_item *items,
+			   unsigned int count, time_t now)
 {
 	struct sql_statement *stmt;
 
 	stmt = sql_statement_init(
 		write->store->db,
-		"UPDATE migration_job SET control = ?, reason = ?, "
-		"attempts = 0, error = '', next_sync = ? "
-		"WHERE username = ? AND control = ? AND reason = ?");
+		t_strconcat("UPDATE migration_job SET control = ?, reason = ?, "
+			    "attempts = 0, error = '', next_sync = ? "
+			    "WHERE control = ? AND reason = ? "
+			    "AND username IN (",
+			    import_marks(count), ")", NULL));
 	migration_store_bind_control(stmt, 0, MIGRATION_CONTROL_ACTIVE);
 	migration_store_bind_reason(stmt, 1, MIGRATION_REASON_NONE);
 	sql_statement_bind_int64(stmt, 2, now);
-	sql_statement_bind_str(stmt, 3, row->name);
-	migration_store_bind_control(stmt, 4, MIGRATION_CONTROL_BLOCKED);
-	migration_store_bind_reason(stmt, 5, MIGRATION_REASON_PASSWORD);
+	migration_store_bind_control(stmt, 3, MIGRATION_CONTROL_BLOCKED);
+	migration_store_bind_reason(stmt, 4, MIGRATION_REASON_PASSWORD);
+	import_bind_names(stmt, 5, items, count);
 	migration_store_write_add(write, &stmt);
 }
 
-/* What has ended or begun anew meanwhile stays as it is. */
+/* What has ended, or begun anew from elsewhere, meanwhile stays as it is. */
 static void import_renew(struct migration_store_write *write,
-			 const ARRAY_TYPE(store_import_item) *items, time_t now)
+			 const struct store_import_item *items,
+			 unsigned int count, time_t now)
+{
+	struct sql_statement *stmt;
+	string_t *sql = t_str_new(512 + count * 64);
+	unsigned int i;
+
+	import_unblock(write, items, count, now);
+	str_append(sql, "UPDATE migration_job SET credential = CASE username");
+	for (i = 0; i < count; i++)
+		str_append(sql, " WHEN ? THEN ?");
+	str_append(sql, " ELSE credential END WHERE phase <> ? AND (");
+	for (i = 0; i < count; i++) {
+		str_append(sql, i == 0 ? "" : " OR ");
+		str_append(sql, "(username = ? AND provider = ?)");
+	}
+	str_append_c(sql, ')');
+	stmt = sql_statement_init(write->store->db, str_c(sql));
+	for (i = 0; i < count; i++) {
+		sql_statement_bind_str(stmt, i * 2, items[i].row->name);
+		sql_statement_bind_str(stmt, i * 2 + 1,
+				       items[i].row->credential);
+	}
+	migration_store_bind_phase(stmt, count * 2, MIGRATION_PHASE_FINISHED);
+	for (i = 0; i < count; i++) {
+		sql_statement_bind_str(stmt, count * 2 + 1 + i * 2,
+				       items[i].row->name);
+		sql_statement_bind_str(stmt, count * 2 + 2 + i * 2,
+				       items[i].row->provider);
+	}
+	migration_store_write_add(write, &stmt);
+}
+
+/* In batches */
+static void import_each(struct migration_store_write *write,
+			const ARRAY_TYPE(store_import_item) *items, time_t now,
+			void (*func)(struct migration_store_write *write,
+				     const struct store_import_item *items,
+				     unsigned int count, time_t now))
 {
 	const struct store_import_item *item;
-	struct sql_statement *stmt;
+	unsigned int i, count, batch;
 
-	array_foreach(items, item)
+	item = array_get(items, &count);
+	for (i = 0; i < count; i += batch)
 		T_BEGIN
 		{
-			import_unblock(write, item->row, now);
-			stmt = sql_statement_init(
-				write->store->db,
-				"UPDATE migration_job SET credential = ? "
-				"WHERE username = ? AND provider = ? "
-				"AND phase <> ?");
-			sql_statement_bind_str(stmt, 0, item->row->credential);
-			sql_statement_bind_str(stmt, 1, item->row->name);
-			sql_statement_bind_str(stmt, 2, item->row->provider);
-			migration_store_bind_phase(stmt, 3,
-						   MIGRATION_PHASE_FINISHED);
-			migration_store_write_add(write, &stmt);
+			batch = I_MIN(count - i, STORE_IMPORT_BATCH);
+			func(write, item + i, batch, now);
 		}
 	T_END;
 }
@@ -436,10 +492,10 @@ void migration_store_import(struct migration_store *store,
 		import_sort_row(&items, rows[i]);
 
 	write = migration_store_write_begin(store, callback, context);
-	import_delete_left_behind(write, &items.records);
+	import_each(write, &items.records, now, import_delete_left_behind);
 	for (i = 0; i < N_ELEMENTS(tables); i++)
 		import_insert(write, tables[i].table, tables[i].items, now);
-	import_renew(write, &items.renewed, now);
+	import_each(write, &items.renewed, now, import_renew);
 	array_free(&items.renewed);
 	for (i = 0; i < N_ELEMENTS(tables); i++)
 		array_free(tables[i].items);
