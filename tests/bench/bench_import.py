@@ -2,6 +2,7 @@
 
 import os
 import resource
+import subprocess
 import time
 
 import pytest
@@ -34,7 +35,9 @@ def bench(figures, target, what, *args):
     """Seconds and CPU seconds of doveadm's own."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     start = time.monotonic()
-    target.doveadm("migration", "import", *args, check=True)
+    # as long as it takes
+    subprocess.run(["/usr/bin/doveadm", "-c", target.config, "migration",
+                    "import", *args], check=True, stdout=subprocess.DEVNULL)
     seconds = time.monotonic() - start
     now = resource.getrusage(resource.RUSAGE_CHILDREN)
     cpu = now.ru_utime + now.ru_stime - used.ru_utime - used.ru_stime
