@@ -7,7 +7,6 @@
 #include "auth.h"
 #include "auth-request.h"
 #include "passdb-cache.h"
-#include "password-scheme.h"
 #include "migration-common.h"
 #include "migration-limits.h"
 #include "migration-login.h"
@@ -20,6 +19,7 @@
 #include "migration-auth-compat.h"
 #include "migration-auth-home.h"
 #include "migration-auth-limits.h"
+#include "migration-auth-password.h"
 #include "migration-auth-proxy.h"
 #include "migration-auth-queue.h"
 #include "migration-auth-request.h"
@@ -339,19 +339,10 @@ static void
 login_hand_over(struct migration_auth_request *req, const char *mechanism)
 {
 	struct migration_auth *auth = req->auth;
-	const struct password_generate_params params = {
-		.user = req->user.local_user,
-	};
 	struct migration_auth_adoption adoption;
-	const char *scheme = auth->set->migration_password_scheme;
-	const char *hash, *error;
+	const char *error;
 
 	i_zero(&adoption);
-	if (!password_generate_encoded(migration_secret_get(req->secret),
-				       &params, scheme, &hash)) {
-		/* checked at start */
-		i_unreached();
-	}
 	if (migration_master_is_set(req->user.provider)) {
 		adoption.box = MIGRATION_CREDENTIAL_MASTER;
 	} else if (migration_seal(auth->sealer, req->secret,
@@ -367,7 +358,9 @@ login_hand_over(struct migration_auth_request *req, const char *mechanism)
 	adoption.remote_user = req->user.remote_user;
 	adoption.mechanism = mechanism;
 	req->mechanism = p_strdup(req->pool, mechanism);
-	adoption.password_hash = t_strdup_printf("{%s}%s", scheme, hash);
+	adoption.password_hash = migration_auth_password_hash(
+		req->user.local_user, req->secret,
+		auth->set->migration_password_scheme);
 	adoption.login =
 		migration_settings_get_login(auth->set, req->user.provider);
 	req->question = migration_auth_queue_adopt(auth->queue, &adoption,
@@ -498,39 +491,6 @@ static void login_check_home(struct migration_auth_request *req)
 				    login_home_checked, req);
 }
 
-/* 1 = the password, 0 = another one, -1 = hash cannot be read */
-static int
-login_verify_hash(struct migration_auth_request *req, const char *crypted)
-{
-	const struct password_generate_params params = {
-		.user = req->user.local_user,
-	};
-	const unsigned char *raw;
-	const char *scheme, *error;
-	size_t size;
-	int ret;
-
-	scheme = password_get_scheme(&crypted);
-	if (scheme == NULL) {
-		scheme = "CRYPT";
-		if (*crypted == '\0')
-			return 0;
-	}
-	ret = password_decode(crypted, scheme, &raw, &size, &error);
-	if (ret > 0) {
-		ret = password_verify(migration_secret_get(req->secret),
-				      &params, scheme, raw, size, &error);
-	} else {
-		ret = -1;
-	}
-	if (ret < 0)
-		e_error(req->event,
-			"The account's password hash (scheme %s) "
-			"is not usable",
-			scheme);
-	return ret;
-}
-
 /* Nobody has compared the password with the account as it is now. */
 static void login_changed(struct migration_auth_request *req)
 {
@@ -546,7 +506,10 @@ static void login_unfinished(struct migration_auth_request *req,
 	/* The local password already is the user's, as with a renamed domain
 	   or while the mailbox is on its way: the provider need not be asked
 	   again. */
-	req->known_here = login_verify_hash(req, answer->password) > 0;
+	req->known_here = migration_auth_password_verify(req->event,
+							 req->user.local_user,
+							 req->secret,
+							 answer->password) > 0;
 	if (req->known_here && (!answer->renew || answer->password_changed ||
 				req->home.not_taken)) {
 		login_success(req);
@@ -762,22 +725,6 @@ bool migration_auth_can_die(struct migration_auth *auth)
 	return !migration_auth_limits_in_use(auth->limits);
 }
 
-static int
-auth_check_scheme(const struct migration_settings *set, const char **error_r)
-{
-	const struct password_generate_params params = { .user = "" };
-	const char *hash;
-
-	if (password_generate_encoded("", &params,
-				      set->migration_password_scheme, &hash))
-		return 0;
-	*error_r = t_strdup_printf(
-		"migration_password_scheme: unknown scheme %s (list them "
-		"with: doveadm pw -l)",
-		set->migration_password_scheme);
-	return -1;
-}
-
 int migration_auth_init(const struct migration_settings *set,
 			const char *base_dir, bool can_proxy,
 			struct migration_auth **auth_r, const char **error_r)
@@ -792,7 +739,8 @@ int migration_auth_init(const struct migration_settings *set,
 	auth->queue = migration_auth_queue_init(
 		t_strconcat(base_dir, "/" MIGRATION_AUTH_SOCKET, NULL),
 		auth->event);
-	if (auth_check_scheme(set, error_r) < 0 ||
+	if (migration_auth_password_check_scheme(set->migration_password_scheme,
+						 error_r) < 0 ||
 	    migration_providers_init(set, &auth->providers, error_r) < 0 ||
 	    migration_auth_limits_init(set, auth->queue, auth->event,
 				       &auth->limits, error_r) < 0 ||

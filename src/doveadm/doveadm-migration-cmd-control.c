@@ -44,7 +44,11 @@ static int control_parse_args(struct control_context *ctx)
 
 	/* not cctx->username: without -u that is who runs doveadm */
 	if (doveadm_cmd_param_str(cctx, "user", &ctx->username)) {
-		ctx->username = t_str_lcase(ctx->username);
+		ctx->username =
+			doveadm_migration_cmd_get_username(&ctx->cmd,
+							   ctx->username);
+		if (ctx->username == NULL)
+			return -1;
 		if (!wildcard_is_literal(ctx->username)) {
 			ctx->mask = ctx->username;
 			ctx->username = NULL;

@@ -110,12 +110,18 @@ static int import_parse_args(struct import_context *ctx)
 	(void)doveadm_cmd_param_bool(cctx, "check", &ctx->set.check);
 	(void)doveadm_cmd_param_bool(cctx, "continue-if-exists",
 				     &ctx->set.continue_if_exists);
+	(void)doveadm_cmd_param_bool(cctx, "update", &ctx->set.update);
 	if (!doveadm_cmd_param_str(cctx, "file", &ctx->set.source)) {
 		doveadm_migration_cmd_fail_usage(&ctx->cmd);
 		return -1;
 	}
 	if (import_parse_from(ctx) < 0 || import_parse_sepchar(ctx) < 0)
 		return -1;
+	if (ctx->set.update && ctx->from != IMPORT_FROM_NS8)
+		return import_fail(ctx, "--update: only with --from ns8");
+	if (ctx->set.update && ctx->set.continue_if_exists)
+		return import_fail(ctx, "--update and --continue-if-exists "
+					"exclude one another");
 	return import_parse_schemes(ctx);
 }
 
@@ -162,15 +168,16 @@ static void cmd_migration_import(struct doveadm_cmd_context *cctx)
 struct doveadm_cmd_ver2 doveadm_migration_cmd_import = {
 	.name = "migration import",
 	.cmd = cmd_migration_import,
-	.usage = "[--from <source>] [--check] [--continue-if-exists] "
+	.usage = "[--from <source>] [--check] "
+		 "[--continue-if-exists | --update] "
 		 "[--sepchar <char>] "
 		 "[--crypt-passwords | --password-scheme <scheme>] <file>",
-	/* clang-format off */
 	/* clang-format off */
 	DOVEADM_CMD_PARAMS_START
 	DOVEADM_CMD_PARAM('\0', "from", CMD_PARAM_STR, 0)
 	DOVEADM_CMD_PARAM('\0', "check", CMD_PARAM_BOOL, 0)
 	DOVEADM_CMD_PARAM('\0', "continue-if-exists", CMD_PARAM_BOOL, 0)
+	DOVEADM_CMD_PARAM('u', "update", CMD_PARAM_BOOL, 0)
 	DOVEADM_CMD_PARAM('\0', "sepchar", CMD_PARAM_STR, 0)
 	DOVEADM_CMD_PARAM('\0', "crypt-passwords", CMD_PARAM_BOOL, 0)
 	DOVEADM_CMD_PARAM('\0', "password-scheme", CMD_PARAM_STR, 0)

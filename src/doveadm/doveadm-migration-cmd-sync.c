@@ -159,8 +159,10 @@ static void cmd_migration_sync(struct doveadm_cmd_context *cctx)
 	if (!doveadm_cmd_param_str(cctx, "user", &ctx.username)) {
 		doveadm_migration_cmd_fail_usage(&ctx.cmd);
 	} else {
-		ctx.username = t_str_lcase(ctx.username);
-		sync_run(&ctx);
+		ctx.username = doveadm_migration_cmd_get_username(&ctx.cmd,
+								  ctx.username);
+		if (ctx.username != NULL)
+			sync_run(&ctx);
 	}
 	i_free(ctx.text);
 	doveadm_migration_cmd_deinit(&ctx.cmd);

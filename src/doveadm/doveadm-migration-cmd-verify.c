@@ -217,8 +217,10 @@ static void cmd_migration_verify(struct doveadm_cmd_context *cctx)
 	if (!doveadm_cmd_param_str(cctx, "user", &ctx.username)) {
 		doveadm_migration_cmd_fail_usage(&ctx.cmd);
 	} else {
-		ctx.username = t_str_lcase(ctx.username);
-		verify_run(&ctx, all);
+		ctx.username = doveadm_migration_cmd_get_username(&ctx.cmd,
+								  ctx.username);
+		if (ctx.username != NULL)
+			verify_run(&ctx, all);
 	}
 	i_free(ctx.text);
 	doveadm_migration_cmd_deinit(&ctx.cmd);

@@ -6,6 +6,7 @@
 #include "sort.h"
 #include "migration-common.h"
 #include "migration-db.h"
+#include "migration-limits.h"
 #include "migration-settings.h"
 #include "migration-store.h"
 #include "doveadm-migration-cmd.h"
@@ -53,6 +54,19 @@ void doveadm_migration_cmd_fail_usage(struct doveadm_migration_cmd *cmd)
 	/* not help_ver2(): that ends the process, doveadm-server as well */
 	doveadm_migration_cmd_fail(cmd, EX_USAGE, "usage: doveadm %s %s",
 				   ver2->name, ver2->usage);
+}
+
+const char *
+doveadm_migration_cmd_get_username(struct doveadm_migration_cmd *cmd,
+				   const char *typed)
+{
+	if (strlen(typed) <= MIGRATION_MAX_USERNAME_BYTES)
+		return t_str_lcase(typed);
+	doveadm_migration_cmd_fail(cmd, EX_NOUSER,
+				   "%.*s...: no such user, the name is longer "
+				   "than %u bytes",
+				   20, typed, MIGRATION_MAX_USERNAME_BYTES);
+	return NULL;
 }
 
 int doveadm_migration_cmd_outcome_code(enum migration_outcome outcome)

@@ -71,6 +71,11 @@ void doveadm_migration_cmd_fail(struct doveadm_migration_cmd *cmd,
 int doveadm_migration_cmd_outcome_code(enum migration_outcome outcome);
 /* The arguments are wrong: shows how the command is used. */
 void doveadm_migration_cmd_fail_usage(struct doveadm_migration_cmd *cmd);
+/* The user's name as it is stored, from the data stack. Returns NULL, and the
+   command has failed, if it is longer than any: the queue would not read it. */
+const char *
+doveadm_migration_cmd_get_username(struct doveadm_migration_cmd *cmd,
+				   const char *typed);
 
 /* A parameter that is a file, on the command line by its name, over the HTTP API
    the text itself. Returns FALSE if it is not there. */

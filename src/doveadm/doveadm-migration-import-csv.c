@@ -4,6 +4,8 @@
 #include "safe-memset.h"
 #include "migration-csv.h"
 #include "migration-import-ns8.h"
+#include "migration-master.h"
+#include "migration-provider.h"
 #include "migration-seal.h"
 #include "migration-secret.h"
 #include "migration-settings.h"
@@ -97,6 +99,7 @@ struct csv_reader {
 	/* NS8 */
 	struct doveadm_migration_cmd *cmd;
 	struct migration_sealer *sealer;
+	struct migration_providers *providers;
 	struct migration_import_ns8 ns8;
 	bool have_header, stop;
 };
@@ -171,6 +174,12 @@ static int ns8_seal(struct csv_reader *reader, struct migration_import_row *row,
 	struct migration_secret *secret;
 	int ret = -1;
 
+	if (migration_master_is_set(
+		    migration_settings_find_provider(reader->cmd->set,
+						     row->provider))) {
+		row->credential = MIGRATION_CREDENTIAL_MASTER;
+		return 0;
+	}
 	secret = migration_secret_create(row->password, strlen(row->password));
 	if (!migration_secret_is_sendable(secret)) {
 		*error_r = t_strdup_printf("remotepassword is longer than %u "
@@ -200,7 +209,8 @@ static void ns8_import_row(struct csv_reader *reader, const char *const *fields,
 							 error);
 		}
 	} else if (migration_import_parse_ns8(&reader->ns8, reader->cmd->set,
-					      fields, &row, &error) < 0 ||
+					      reader->providers, fields, &row,
+					      &error) < 0 ||
 		   ns8_seal(reader, &row, &error) < 0) {
 		doveadm_migration_import_mistake(reader->import, where, error);
 	} else {
@@ -225,6 +235,11 @@ void doveadm_migration_import_ns8(struct doveadm_migration_cmd *cmd,
 		doveadm_migration_import_fail(import, EX_CONFIG, error);
 		return;
 	}
-	csv_import(&reader, path, sep);
+	if (migration_providers_init(cmd->set, &reader.providers, &error) < 0) {
+		doveadm_migration_import_fail(import, EX_CONFIG, error);
+	} else {
+		csv_import(&reader, path, sep);
+		migration_providers_deinit(&reader.providers);
+	}
 	migration_sealer_deinit(&reader.sealer);
 }

@@ -30,6 +30,9 @@ struct doveadm_migration_import {
 	struct doveadm_migration_rows *progress;
 	/* for migrations only */
 	struct doveadm_migration_home *home;
+	/* the new accounts and where they are; names for the lookup */
+	ARRAY_TYPE(const_string) newcomers, newcomers_where;
+	unsigned int newcomers_looked_up;
 
 	unsigned int read, mistakes;
 	bool failed;
@@ -81,6 +84,31 @@ import_name_listed(int ret, enum migration_import_type type, const char *name,
 	}
 }
 
+static void import_record_listed(int ret, const struct migration_record *record,
+				 const char *error, void *context)
+{
+	struct doveadm_migration_import *import = context;
+
+	if (ret > 0) {
+		migration_import_names_add_renewable(import->names, record);
+	} else if (ret < 0) {
+		import_name_listed(ret, MIGRATION_IMPORT_TYPE_COUNT, NULL, NULL,
+				   error, context);
+	}
+}
+
+static void import_list(struct doveadm_migration_import *import)
+{
+	struct migration_store *store = import->cmd->store;
+
+	migration_store_list_names(store, import_name_listed, import);
+	migration_store_wait(store);
+	if (!import->set.update || import->failed)
+		return;
+	migration_store_list(store, NULL, import_record_listed, import);
+	migration_store_wait(store);
+}
+
 int doveadm_migration_import_init(
 	struct doveadm_migration_cmd *cmd,
 	const struct doveadm_migration_import_settings *set,
@@ -95,11 +123,12 @@ int doveadm_migration_import_init(
 	import->cmd = cmd;
 	import->set = *set;
 	i_array_init(&import->rows, 1024);
+	i_array_init(&import->newcomers, 16);
+	i_array_init(&import->newcomers_where, 16);
 	import->names = migration_import_names_init();
 	import->progress = doveadm_migration_rows_init(
 		cmd->cctx->conn_type != DOVEADM_CONNECTION_TYPE_CLI);
-	migration_store_list_names(cmd->store, import_name_listed, import);
-	migration_store_wait(cmd->store);
+	import_list(import);
 	if (import->failed) {
 		doveadm_migration_import_deinit(&import);
 		return -1;
@@ -116,6 +145,8 @@ void doveadm_migration_import_deinit(struct doveadm_migration_import **_import)
 	doveadm_migration_rows_deinit(&import->progress);
 	doveadm_migration_home_deinit(&import->home);
 	migration_import_names_deinit(&import->names);
+	array_free(&import->newcomers_where);
+	array_free(&import->newcomers);
 	array_free(&import->rows);
 	pool_unref(&import->pool);
 }
@@ -141,57 +172,81 @@ static int import_crypt(struct doveadm_migration_import *import,
 		error_r);
 }
 
-/* Nobody who lives here gets a second account with the provider's password. */
-static int
-import_check_home(struct doveadm_migration_import *import,
-		  const struct migration_import_row *row, const char **error_r)
+static void
+import_add_newcomer(struct doveadm_migration_import *import,
+		    const struct migration_import_row *row, const char *where)
 {
-	int ret;
+	const char *name = p_strdup(import->pool, row->name);
 
-	if (import->home == NULL)
-		import->home = doveadm_migration_home_init();
-	ret = doveadm_migration_home_lookup(import->home, row->name);
-	if (ret == 0)
-		return 0;
-	*error_r = ret > 0 ?
-			   t_strdup_printf("%s is at home here: a userdb knows "
-					   "the name",
-					   row->name) :
-			   t_strdup_printf("it cannot be told whether %s is at "
-					   "home here (is Dovecot running?)",
-					   row->name);
-	return -1;
+	array_push_back(&import->newcomers, &name);
+	where = p_strdup(import->pool, where);
+	array_push_back(&import->newcomers_where, &where);
+}
+
+/* Nobody who lives here gets a second account with the provider's password. */
+static void import_newcomer(unsigned int idx, bool known, void *context)
+{
+	struct doveadm_migration_import *import = context;
+	unsigned int done = ++import->newcomers_looked_up;
+	uint64_t percent = (uint64_t)done * 100;
+
+	doveadm_migration_rows_show(import->progress, "Looked up", done,
+				    percent / array_count(&import->newcomers));
+	if (!known)
+		return;
+	doveadm_migration_import_mistake(
+		import, array_idx_elem(&import->newcomers_where, idx),
+		t_strdup_printf("%s is at home here: a userdb knows the name",
+				array_idx_elem(&import->newcomers, idx)));
+}
+
+static void import_check_newcomers(struct doveadm_migration_import *import)
+{
+	const char *const *names;
+	unsigned int count;
+
+	names = array_get(&import->newcomers, &count);
+	if (count == 0)
+		return;
+	import->home = doveadm_migration_home_init();
+	if (doveadm_migration_home_lookup_all(import->home, names, count,
+					      import_newcomer, import) == 0)
+		return;
+	doveadm_migration_import_fail(
+		import, EX_TEMPFAIL,
+		"It cannot be told who is at home here, because Dovecot's "
+		"auth or a userdb does not answer: nothing was imported");
 }
 
 /* The account of a migration */
-static int
-import_set_account(struct doveadm_migration_import *import,
-		   struct migration_import_row *row, const char **error_r)
+static int import_set_account(struct doveadm_migration_import *import,
+			      struct migration_import_row *row,
+			      const char *where, const char **error_r)
 {
-	const char *password = row->password;
-
-	if (row->new_account) {
-		return import_check_home(import, row, error_r) < 0 ||
-				       import_crypt(import, row, password,
-						    error_r) < 0 ?
-			       -1 :
-			       0;
-	}
-	/* it keeps its own, and nobody has to wait for what is here */
+	/* it is in the credential */
 	row->password = NULL;
+	if (row->new_account) {
+		if (row->no_login != NULL) {
+			*error_r = row->no_login;
+			return -1;
+		}
+		import_add_newcomer(import, row, where);
+		return 0;
+	}
+	/* nobody has to wait for what is here */
 	row->job_login = "local";
 	return 0;
 }
 
-static int
-import_set_password(struct doveadm_migration_import *import,
-		    struct migration_import_row *row, const char **error_r)
+static int import_set_password(struct doveadm_migration_import *import,
+			       struct migration_import_row *row,
+			       const char *where, const char **error_r)
 {
 	const char *plain;
 	int ret;
 
 	if (row->type == MIGRATION_IMPORT_MIGRATION)
-		return import_set_account(import, row, error_r);
+		return import_set_account(import, row, where, error_r);
 	if (import->set.crypt_passwords)
 		return import_crypt(import, row, row->password, error_r);
 	if (migration_import_add_scheme(row->password,
@@ -249,6 +304,7 @@ static void import_try_row(struct doveadm_migration_import *import,
 		counts->left_out++;
 		return;
 	case MIGRATION_IMPORT_EXTEND:
+	case MIGRATION_IMPORT_RENEW:
 		counts->changed++;
 		break;
 	case MIGRATION_IMPORT_ADD:
@@ -256,7 +312,7 @@ static void import_try_row(struct doveadm_migration_import *import,
 		break;
 	}
 	if (row->password != NULL &&
-	    import_set_password(import, row, &error) < 0)
+	    import_set_password(import, row, where, &error) < 0)
 		doveadm_migration_import_mistake(import, where, error);
 	else
 		import_keep_row(import, row, where);
@@ -286,16 +342,15 @@ static void import_written(int ret, const char *error, void *context)
 }
 
 /* The queue finds them by itself, auth might remember that nobody knew them. */
-static void import_forget_names(struct doveadm_migration_import *import)
+static void import_forget_newcomers(struct doveadm_migration_import *import)
 {
-	const struct migration_import_row *row;
+	const char *const *names;
+	unsigned int count;
 
 	if (import->home == NULL)
 		return;
-	array_foreach_elem(&import->rows, row) {
-		if (row->new_account)
-			doveadm_migration_home_forget(import->home, row->name);
-	}
+	names = array_get(&import->newcomers, &count);
+	doveadm_migration_home_forget_all(import->home, names, count);
 }
 
 static void import_write(struct doveadm_migration_import *import)
@@ -309,7 +364,7 @@ static void import_write(struct doveadm_migration_import *import)
 	migration_store_import(import->cmd->store, rows, count, ioloop_time,
 			       import_written, import);
 	migration_store_wait(import->cmd->store);
-	import_forget_names(import);
+	import_forget_newcomers(import);
 }
 
 static void import_print(const struct doveadm_migration_import *import)
@@ -335,6 +390,7 @@ static void import_print(const struct doveadm_migration_import *import)
 
 void doveadm_migration_import_finish(struct doveadm_migration_import *import)
 {
+	import_check_newcomers(import);
 	if (!import->failed)
 		import_write(import);
 	doveadm_migration_rows_deinit(&import->progress);

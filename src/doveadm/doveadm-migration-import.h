@@ -18,6 +18,8 @@ struct doveadm_migration_import_settings {
 	bool check;
 	/* What is in the database is no error. */
 	bool continue_if_exists;
+	/* Migrations that are in the database get the new password. */
+	bool update;
 	/* Passwords are to be hashed. */
 	bool crypt_passwords;
 	/* What hashes without {SCHEME} are, NULL = nobody has said */

@@ -103,7 +103,7 @@ void migration_key_pair_wipe(struct migration_key_pair *pair)
 	OPENSSL_cleanse(pair->private_data, sizeof(pair->private_data));
 }
 
-static const char *key_file_parent_dir(const char *path)
+const char *migration_key_file_parent_dir(const char *path)
 {
 	const char *p = strrchr(path, '/');
 
@@ -132,7 +132,7 @@ int migration_key_file_write_temp(const char *path, mode_t mode,
 				  const char **temp_path_r,
 				  const char **error_r)
 {
-	const char *dir = key_file_parent_dir(path);
+	const char *dir = migration_key_file_parent_dir(path);
 	string_t *temp_path = t_str_new(256);
 	int fd, ret;
 
@@ -157,7 +157,7 @@ int migration_key_file_write_temp(const char *path, mode_t mode,
 
 int migration_key_file_sync_dir(const char *path, const char **error_r)
 {
-	const char *dir = key_file_parent_dir(path);
+	const char *dir = migration_key_file_parent_dir(path);
 
 	if (fdatasync_path(dir) == 0)
 		return 0;

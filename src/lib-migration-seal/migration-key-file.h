@@ -31,6 +31,8 @@ int migration_key_file_write_temp(const char *path, mode_t mode,
 				  const buffer_t *contents,
 				  const char **temp_path_r,
 				  const char **error_r);
+/* The folder that path is in. */
+const char *migration_key_file_parent_dir(const char *path);
 /* That path exists gets onto the disk. */
 int migration_key_file_sync_dir(const char *path, const char **error_r);
 

@@ -22,7 +22,7 @@
 
 struct keyring {
 	const char *private_path, *public_path;
-	int fd;
+	int fd, lock_fd;
 	struct file_lock *lock;
 	/* the private file, NUL-terminated; overwritten when freed */
 	char *pem;
@@ -30,29 +30,37 @@ struct keyring {
 	const char *const *ids;
 };
 
-/* Whoever else has replaced the file has another lock now. */
-static int keyring_check_current(struct keyring *ring, const char **error_r)
-{
-	struct stat st, st2;
-
-	if (fstat(ring->fd, &st) == 0 && stat(ring->private_path, &st2) == 0 &&
-	    st.st_ino == st2.st_ino && st.st_dev == st2.st_dev) {
-		ring->size = st.st_size;
-		return 0;
-	}
-	*error_r = t_strdup_printf("%s has just been replaced: try again",
-				   ring->private_path);
-	return -1;
-}
-
+/* The folder, because both files are replaced one after the other, and a lock of
+   a file that is replaced keeps nobody out. Not by fcntl(), whose locks end when
+   any descriptor of the same file is closed. */
 static int keyring_lock(struct keyring *ring, const char **error_r)
 {
 	const struct file_lock_settings lock_set = {
-		.lock_method = FILE_LOCK_METHOD_FCNTL,
+		.lock_method = FILE_LOCK_METHOD_FLOCK,
 	};
+	const char *dir = migration_key_file_parent_dir(ring->private_path);
 	int ret;
 
-	ring->fd = open(ring->private_path, O_RDWR);
+	ring->lock_fd = open(dir, O_RDONLY | O_DIRECTORY);
+	if (ring->lock_fd == -1) {
+		*error_r = t_strdup_printf("open(%s) failed: %m", dir);
+		return -1;
+	}
+	ret = file_try_lock(ring->lock_fd, dir, F_WRLCK, &lock_set, &ring->lock,
+			    error_r);
+	if (ret == 0) {
+		*error_r = t_strdup_printf("%s is being changed by somebody "
+					   "else at this moment",
+					   ring->private_path);
+	}
+	return ret <= 0 ? -1 : 0;
+}
+
+static int keyring_open_private(struct keyring *ring, const char **error_r)
+{
+	struct stat st;
+
+	ring->fd = open(ring->private_path, O_RDONLY);
 	if (ring->fd == -1) {
 		*error_r =
 			errno == EACCES ?
@@ -61,14 +69,13 @@ static int keyring_lock(struct keyring *ring, const char **error_r)
 						ring->private_path);
 		return -1;
 	}
-	ret = file_try_lock(ring->fd, ring->private_path, F_WRLCK, &lock_set,
-			    &ring->lock, error_r);
-	if (ret == 0) {
-		*error_r = t_strdup_printf("%s is being changed by somebody "
-					   "else at this moment",
+	if (fstat(ring->fd, &st) < 0) {
+		*error_r = t_strdup_printf("fstat(%s) failed: %m",
 					   ring->private_path);
+		return -1;
 	}
-	return ret <= 0 ? -1 : keyring_check_current(ring, error_r);
+	ring->size = st.st_size;
+	return 0;
 }
 
 /* Only what can be opened with is kept. */
@@ -104,6 +111,7 @@ static void keyring_close(struct keyring *ring)
 	i_free(ring->pem);
 	if (ring->lock != NULL)
 		file_lock_free(&ring->lock);
+	i_close_fd(&ring->lock_fd);
 	i_close_fd(&ring->fd);
 }
 
@@ -114,8 +122,10 @@ static int keyring_open(const char *private_path, const char *public_path,
 	ring_r->private_path = private_path;
 	ring_r->public_path = public_path;
 	ring_r->fd = -1;
+	ring_r->lock_fd = -1;
 	/* the size is known to be that of a key file before it is read */
 	if (keyring_lock(ring_r, error_r) < 0 ||
+	    keyring_open_private(ring_r, error_r) < 0 ||
 	    keyring_read_ids(ring_r, error_r) < 0 ||
 	    keyring_read(ring_r, error_r) < 0) {
 		keyring_close(ring_r);

@@ -35,6 +35,7 @@ struct store_records {
 
 	/* only a list has these: whose records, and the last one seen */
 	char *list_provider;
+	bool list_all;
 	const char *list_last;
 };
 
@@ -250,10 +251,10 @@ static void store_list_more(struct store_records *records)
 		records->store->db,
 		"SELECT " MIGRATION_RECORD_COLUMNS " FROM migration_job j "
 		"JOIN migration_account a ON a.username = j.username "
-		"WHERE j.username > ? AND (? = '' OR j.provider = ?) "
+		"WHERE j.username > ? AND (? = 1 OR j.provider = ?) "
 		"ORDER BY j.username LIMIT ?");
 	sql_statement_bind_str(stmt, 0, last);
-	sql_statement_bind_str(stmt, 1, records->list_provider);
+	sql_statement_bind_int64(stmt, 1, records->list_all ? 1 : 0);
 	sql_statement_bind_str(stmt, 2, records->list_provider);
 	sql_statement_bind_int64(stmt, 3, STORE_LIST_BATCH);
 	migration_store_query(records->store, &stmt, store_records_result,
@@ -268,6 +269,7 @@ void migration_store_list(struct migration_store *store, const char *provider,
 
 	records = store_records_init(store, callback, context);
 	/* not from the pool, which each batch clears */
+	records->list_all = provider == NULL;
 	records->list_provider = i_strdup(provider == NULL ? "" : provider);
 	records->list_last = "";
 	store_list_more(records);

@@ -159,6 +159,8 @@ import_bind_new_domain(struct sql_statement *stmt, unsigned int idx,
 	sql_statement_bind_int64(stmt, idx++, now);
 }
 
+/* As for everybody who was added before the first login: without a password
+   here nobody gets in but who the provider lets in. */
 static void
 import_bind_new_account(struct sql_statement *stmt, unsigned int idx,
 			const struct store_import_item *item, time_t now)
@@ -167,7 +169,7 @@ import_bind_new_account(struct sql_statement *stmt, unsigned int idx,
 
 	sql_statement_bind_str(stmt, idx++, row->name);
 	sql_statement_bind_str(stmt, idx++, strrchr(row->name, '@') + 1);
-	sql_statement_bind_str(stmt, idx++, row->password);
+	sql_statement_bind_str(stmt, idx++, "");
 	sql_statement_bind_int64(stmt, idx++, now);
 }
 
@@ -183,9 +185,9 @@ static void import_bind_record(struct sql_statement *stmt, unsigned int idx,
 	sql_statement_bind_str(stmt, idx++, "");
 	migration_store_bind_phase(stmt, idx++, MIGRATION_PHASE_INITIAL);
 	migration_store_bind_control(stmt, idx++, MIGRATION_CONTROL_ACTIVE);
-	/* the password of an account that was here before is not ours */
-	sql_statement_bind_str(stmt, idx++,
-			       row->new_account ? row->password : "");
+	/* nobody has logged in, and the password of an account that was here
+	   before is not ours */
+	sql_statement_bind_str(stmt, idx++, "");
 	sql_statement_bind_str(stmt, idx++, row->credential);
 	sql_statement_bind_str(stmt, idx++, row->job_login);
 	sql_statement_bind_int64(stmt, idx++, now);
@@ -278,33 +280,135 @@ import_insert(struct migration_store_write *write,
 	T_END;
 }
 
-/* Records that accounts which were deleted by hand have left behind. */
+/* "?, ?, ..." for the names of the items */
+static const char *import_marks(unsigned int count)
+{
+	string_t *str = t_str_new(count * 3);
+	unsigned int i;
+
+	for (i = 0; i < count; i++)
+		str_append(str, i == 0 ? "?" : ", ?");
+	return str_c(str);
+}
+
+static void
+import_bind_names(struct sql_statement *stmt, unsigned int idx,
+		  const struct store_import_item *items, unsigned int count)
+{
+	unsigned int i;
+
+	for (i = 0; i < count; i++)
+		sql_statement_bind_str(stmt, idx + i, items[i].row->name);
+}
+
+/* Records that accounts which were deleted by hand have left behind, and what
+   belongs to them. */
 static void
 import_delete_left_behind(struct migration_store_write *write,
-			  const ARRAY_TYPE(store_import_item) *items)
+			  const struct store_import_item *items,
+			  unsigned int count, time_t now ATTR_UNUSED)
 {
-	const struct store_import_item *item;
+	static const char *const deletes[] = {
+		"DELETE FROM migration_job WHERE NOT EXISTS (SELECT 1 FROM "
+		"migration_account a WHERE a.username = "
+		"migration_job.username) AND username IN (",
+		"DELETE FROM migration_mailbox WHERE username IN (",
+		"DELETE FROM migration_note WHERE username IN (",
+	};
+	struct sql_statement *stmt;
+	unsigned int i;
+
+	for (i = 0; i < N_ELEMENTS(deletes); i++) {
+		stmt = sql_statement_init(write->store->db,
+					  t_strconcat(deletes[i],
+						      import_marks(count), ")",
+						      NULL));
+		import_bind_names(stmt, 0, items, count);
+		migration_store_write_add(write, &stmt);
+	}
+}
+
+/* Whom the provider refused goes on. */
+static void import_unblock(struct migration_store_write *write,
+			   const struct store_import_item *items,
+			   unsigned int count, time_t now)
+{
 	struct sql_statement *stmt;
 
-	array_foreach(items, item)
+	stmt = sql_statement_init(
+		write->store->db,
+		t_strconcat("UPDATE migration_job SET control = ?, reason = ?, "
+			    "attempts = 0, error = '', next_sync = ? "
+			    "WHERE control = ? AND reason = ? "
+			    "AND username IN (",
+			    import_marks(count), ")", NULL));
+	migration_store_bind_control(stmt, 0, MIGRATION_CONTROL_ACTIVE);
+	migration_store_bind_reason(stmt, 1, MIGRATION_REASON_NONE);
+	sql_statement_bind_int64(stmt, 2, now);
+	migration_store_bind_control(stmt, 3, MIGRATION_CONTROL_BLOCKED);
+	migration_store_bind_reason(stmt, 4, MIGRATION_REASON_PASSWORD);
+	import_bind_names(stmt, 5, items, count);
+	migration_store_write_add(write, &stmt);
+}
+
+/* What has ended, or begun anew from elsewhere, meanwhile stays as it is. */
+static void import_renew(struct migration_store_write *write,
+			 const struct store_import_item *items,
+			 unsigned int count, time_t now)
+{
+	struct sql_statement *stmt;
+	string_t *sql = t_str_new(512 + count * 64);
+	unsigned int i;
+
+	import_unblock(write, items, count, now);
+	str_append(sql, "UPDATE migration_job SET credential = CASE username");
+	for (i = 0; i < count; i++)
+		str_append(sql, " WHEN ? THEN ?");
+	str_append(sql, " ELSE credential END WHERE phase <> ? AND (");
+	for (i = 0; i < count; i++) {
+		str_append(sql, i == 0 ? "" : " OR ");
+		str_append(sql, "(username = ? AND provider = ?)");
+	}
+	str_append_c(sql, ')');
+	stmt = sql_statement_init(write->store->db, str_c(sql));
+	for (i = 0; i < count; i++) {
+		sql_statement_bind_str(stmt, i * 2, items[i].row->name);
+		sql_statement_bind_str(stmt, i * 2 + 1,
+				       items[i].row->credential);
+	}
+	migration_store_bind_phase(stmt, count * 2, MIGRATION_PHASE_FINISHED);
+	for (i = 0; i < count; i++) {
+		sql_statement_bind_str(stmt, count * 2 + 1 + i * 2,
+				       items[i].row->name);
+		sql_statement_bind_str(stmt, count * 2 + 2 + i * 2,
+				       items[i].row->provider);
+	}
+	migration_store_write_add(write, &stmt);
+}
+
+/* In batches */
+static void import_each(struct migration_store_write *write,
+			const ARRAY_TYPE(store_import_item) *items, time_t now,
+			void (*func)(struct migration_store_write *write,
+				     const struct store_import_item *items,
+				     unsigned int count, time_t now))
+{
+	const struct store_import_item *item;
+	unsigned int i, count, batch;
+
+	item = array_get(items, &count);
+	for (i = 0; i < count; i += batch)
 		T_BEGIN
 		{
-			stmt = sql_statement_init(
-				write->store->db,
-				"DELETE FROM migration_job WHERE username = ? "
-				"AND NOT EXISTS (SELECT 1 FROM "
-				"migration_account a WHERE a.username = "
-				"migration_job.username)");
-			sql_statement_bind_str(stmt, 0, item->row->name);
-			migration_store_write_add(write, &stmt);
-			migration_store_delete_details(write, item->row->name);
+			batch = I_MIN(count - i, STORE_IMPORT_BATCH);
+			func(write, item + i, batch, now);
 		}
 	T_END;
 }
 
 struct store_import_items {
 	ARRAY_TYPE(store_import_item) domains, domain_aliases, relay_domains,
-		accounts, aliases, new_domains, new_accounts, records;
+		accounts, aliases, new_domains, new_accounts, records, renewed;
 };
 
 static void
@@ -343,6 +447,10 @@ static void import_sort_row(struct store_import_items *items,
 			import_push(&items->aliases, row, *recipient);
 		return;
 	case MIGRATION_IMPORT_MIGRATION:
+		if (row->renew) {
+			import_push(&items->renewed, row, NULL);
+			return;
+		}
 		if (row->new_domain)
 			import_push(&items->new_domains, row, NULL);
 		if (row->new_account)
@@ -379,13 +487,16 @@ void migration_store_import(struct migration_store *store,
 
 	for (i = 0; i < N_ELEMENTS(tables); i++)
 		i_array_init(tables[i].items, 16);
+	i_array_init(&items.renewed, 16);
 	for (i = 0; i < count; i++)
 		import_sort_row(&items, rows[i]);
 
 	write = migration_store_write_begin(store, callback, context);
-	import_delete_left_behind(write, &items.records);
+	import_each(write, &items.records, now, import_delete_left_behind);
 	for (i = 0; i < N_ELEMENTS(tables); i++)
 		import_insert(write, tables[i].table, tables[i].items, now);
+	import_each(write, &items.renewed, now, import_renew);
+	array_free(&items.renewed);
 	for (i = 0; i < N_ELEMENTS(tables); i++)
 		array_free(tables[i].items);
 	migration_store_write_commit(&write);

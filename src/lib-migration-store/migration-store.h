@@ -278,7 +278,8 @@ void migration_store_list_names(struct migration_store *store,
 				migration_store_name_callback_t *callback,
 				void *context);
 /* Writes the rows in one transaction, all or nothing. They are new, except that
-   aliases may exist with other recipients. ret is 1, or -1 also if somebody
+   aliases may exist with other recipients, and migrations that are to be
+   renewed. ret is 1, or -1 also if somebody
    else has made one of them meanwhile. */
 void migration_store_import(struct migration_store *store,
 			    const struct migration_import_row *const *rows,

@@ -4,6 +4,7 @@
 #include "array.h"
 #include "hash.h"
 #include "migration-import-names.h"
+#include "migration-record.h"
 
 /* Names of a group are used once, whatever the type. */
 enum import_group {
@@ -19,6 +20,9 @@ struct import_name {
 	enum migration_import_type type;
 	/* NULL = in the database */
 	const char *where;
+	/* of a migration that may be renewed */
+	const char *provider, *remote_user;
+	bool finished;
 };
 
 struct migration_import_names {
@@ -81,9 +85,9 @@ static enum import_group import_get_group(enum migration_import_type type)
 	i_unreached();
 }
 
-static void names_insert(struct migration_import_names *names,
-			 enum migration_import_type type, const char *name,
-			 const char *where)
+static struct import_name *names_insert(struct migration_import_names *names,
+					enum migration_import_type type,
+					const char *name, const char *where)
 {
 	struct import_name *entry;
 	char *key = p_strdup(names->pool, name);
@@ -92,6 +96,7 @@ static void names_insert(struct migration_import_names *names,
 	entry->type = type;
 	entry->where = p_strdup(names->pool, where);
 	hash_table_update(names->names[import_get_group(type)], key, entry);
+	return entry;
 }
 
 static const struct import_name *
@@ -119,11 +124,23 @@ void migration_import_names_add_existing(struct migration_import_names *names,
 
 	/* an alias comes once for each recipient */
 	if (names_find(names, import_get_group(type), name) == NULL)
-		names_insert(names, type, name, NULL);
+		(void)names_insert(names, type, name, NULL);
 	if (import_get_group(type) == IMPORT_GROUP_ALIAS) {
 		key = p_strconcat(names->pool, name, " ", recipient, NULL);
 		hash_table_update(names->recipients, key, key);
 	}
+}
+
+void migration_import_names_add_renewable(struct migration_import_names *names,
+					  const struct migration_record *record)
+{
+	struct import_name *entry;
+
+	entry = names_insert(names, MIGRATION_IMPORT_MIGRATION,
+			     record->username, NULL);
+	entry->provider = p_strdup(names->pool, record->provider);
+	entry->remote_user = p_strdup(names->pool, record->remote_user);
+	entry->finished = record->phase == MIGRATION_PHASE_FINISHED;
 }
 
 static int names_fail_domain(const char *domain, const char **error_r)
@@ -215,6 +232,25 @@ static bool names_remove_existing(const struct migration_import_names *names,
 }
 
 static enum migration_import_action
+names_renew(struct migration_import_row *row, const struct import_name *entry,
+	    const char **error_r)
+{
+	/* users may have typed it in another case */
+	if (strcmp(row->provider, entry->provider) != 0 ||
+	    strcasecmp(row->remote_user, entry->remote_user) != 0) {
+		*error_r = t_strdup_printf(
+			"'%s' is being moved from migration_provider %s as "
+			"'%s': a user is moved from one place",
+			row->name, entry->provider, entry->remote_user);
+		return MIGRATION_IMPORT_INVALID;
+	}
+	if (entry->finished)
+		return MIGRATION_IMPORT_LEAVE_OUT;
+	row->renew = TRUE;
+	return MIGRATION_IMPORT_RENEW;
+}
+
+static enum migration_import_action
 names_keep(const struct migration_import_names *names,
 	   struct migration_import_row *row, const struct import_name *entry,
 	   bool keep_existing, const char **error_r)
@@ -226,6 +262,8 @@ names_keep(const struct migration_import_names *names,
 			"'%s' is there twice, also as %s on %s", row->name,
 			migration_import_type_to_string(entry->type),
 			entry->where);
+	} else if (entry->provider != NULL) {
+		return names_renew(row, entry, error_r);
 	} else if (entry->type != row->type && group != IMPORT_GROUP_ALIAS) {
 		*error_r = t_strdup_printf("'%s' exists already, as %s",
 					   row->name,
@@ -234,8 +272,11 @@ names_keep(const struct migration_import_names *names,
 	} else if (!keep_existing) {
 		*error_r = t_strdup_printf(
 			"%s '%s' exists already (use --continue-if-exists to "
-			"leave such ones as they are)",
-			migration_import_type_to_string(row->type), row->name);
+			"leave such ones as they are%s)",
+			migration_import_type_to_string(row->type), row->name,
+			row->type == MIGRATION_IMPORT_MIGRATION ?
+				", --update to give them this password" :
+				"");
 	} else if (group == IMPORT_GROUP_ALIAS &&
 		   !names_remove_existing(names, row)) {
 		return MIGRATION_IMPORT_EXTEND;
@@ -254,10 +295,13 @@ static void names_add_parts(struct migration_import_names *names,
 			   NULL;
 	row->new_domain = !names_has_domain(names, domain);
 	if (row->new_account) {
-		names_insert(names, MIGRATION_IMPORT_ACCOUNT, row->name, where);
+		(void)names_insert(names, MIGRATION_IMPORT_ACCOUNT, row->name,
+				   where);
 	}
-	if (row->new_domain)
-		names_insert(names, MIGRATION_IMPORT_DOMAIN, domain, where);
+	if (row->new_domain) {
+		(void)names_insert(names, MIGRATION_IMPORT_DOMAIN, domain,
+				   where);
+	}
 }
 
 enum migration_import_action
@@ -279,6 +323,6 @@ migration_import_names_add(struct migration_import_names *names,
 	    row->type == MIGRATION_IMPORT_MIGRATION)
 		names_add_parts(names, row, where);
 	if (action != MIGRATION_IMPORT_INVALID)
-		names_insert(names, row->type, row->name, where);
+		(void)names_insert(names, row->type, row->name, where);
 	return action;
 }

@@ -5,6 +5,8 @@
 #include "net.h"
 #include "str.h"
 #include "migration-import-ns8.h"
+#include "migration-master.h"
+#include "migration-provider.h"
 #include "migration-settings.h"
 
 static const char *const ns8_column_names[] = {
@@ -93,28 +95,51 @@ static const char *ns8_list_providers(const struct migration_settings *set)
 	return str_c(str);
 }
 
+/* Of several it is the one that serves the user's domain: the first login is
+   checked there. */
 static const struct migration_provider_settings *
-ns8_find_provider(const struct migration_settings *set, const char *host,
-		  in_port_t port, const char *ssl)
+ns8_find_provider(const struct migration_settings *set,
+		  const struct migration_providers *providers, const char *host,
+		  in_port_t port, const char *ssl,
+		  struct migration_import_row *row)
 {
-	struct migration_provider_settings *provider;
+	struct migration_provider_settings *provider, *found = NULL;
+	struct migration_user user;
+	const char *error;
 
 	if (!array_is_created(&set->providers))
 		return NULL;
 	array_foreach_elem(&set->providers, provider) {
-		if (strcasecmp(provider->host, host) == 0 &&
-		    provider->port == port && strcmp(provider->ssl, ssl) == 0)
+		if (strcasecmp(provider->host, host) != 0 ||
+		    provider->port != port || strcmp(provider->ssl, ssl) != 0)
+			continue;
+		if (migration_providers_find_added(providers, provider,
+						   row->name, row->remote_user,
+						   &user, &error) == 0) {
+			row->name = user.local_user;
 			return provider;
+		}
+		if (found == NULL)
+			found = provider;
 	}
-	return NULL;
+	if (found != NULL) {
+		row->no_login = t_strdup_printf(
+			"there is no such account, and logins of the domain of "
+			"localusername are not checked at migration_provider "
+			"%s (its domains are: %s)",
+			found->name, found->domains);
+	}
+	return found;
 }
 
 static int
-ns8_parse_provider(const struct migration_settings *set, const char *host,
-		   const char *port_field, const char *security_field,
-		   struct migration_import_row *row, const char **error_r)
+ns8_parse_provider(const struct migration_settings *set,
+		   const struct migration_providers *providers,
+		   const char *host, const char *port_field,
+		   const char *security_field, struct migration_import_row *row,
+		   const struct migration_provider_settings **provider_r,
+		   const char **error_r)
 {
-	const struct migration_provider_settings *provider;
 	const struct ns8_security *security;
 	in_port_t port;
 
@@ -128,24 +153,25 @@ ns8_parse_provider(const struct migration_settings *set, const char *host,
 		*error_r = "remoteport is not a port";
 		return -1;
 	}
-	provider = ns8_find_provider(set, host, port, security->ssl);
-	if (provider == NULL) {
+	*provider_r = ns8_find_provider(set, providers, host, port,
+					security->ssl, row);
+	if (*provider_r == NULL) {
 		*error_r = t_strdup_printf("no migration_provider has its "
 					   "host, port and security: %s",
 					   ns8_list_providers(set));
 		return -1;
 	}
-	row->provider = provider->name;
-	row->job_login = provider->login;
 	return 0;
 }
 
 int migration_import_parse_ns8(const struct migration_import_ns8 *ns8,
 			       const struct migration_settings *set,
+			       const struct migration_providers *providers,
 			       const char *const *fields,
 			       struct migration_import_row *row_r,
 			       const char **error_r)
 {
+	const struct migration_provider_settings *provider;
 	const char *values[MIGRATION_NS8_COLUMN_COUNT], *error;
 	unsigned int i;
 
@@ -175,12 +201,17 @@ int migration_import_parse_ns8(const struct migration_import_ns8 *ns8,
 		return -1;
 	}
 	row_r->password = values[MIGRATION_NS8_REMOTE_PASSWORD];
-	if (*row_r->password == '\0') {
+	if (ns8_parse_provider(set, providers,
+			       values[MIGRATION_NS8_REMOTE_HOST],
+			       values[MIGRATION_NS8_REMOTE_PORT],
+			       values[MIGRATION_NS8_SECURITY], row_r, &provider,
+			       error_r) < 0)
+		return -1;
+	if (*row_r->password == '\0' && !migration_master_is_set(provider)) {
 		*error_r = "remotepassword is missing";
 		return -1;
 	}
-	return ns8_parse_provider(set, values[MIGRATION_NS8_REMOTE_HOST],
-				  values[MIGRATION_NS8_REMOTE_PORT],
-				  values[MIGRATION_NS8_SECURITY], row_r,
-				  error_r);
+	row_r->provider = provider->name;
+	row_r->job_login = migration_settings_get_login(set, provider);
+	return 0;
 }

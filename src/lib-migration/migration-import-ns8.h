@@ -8,6 +8,7 @@
 
 #include "migration-import.h"
 
+struct migration_providers;
 struct migration_settings;
 
 enum migration_ns8_column {
@@ -30,10 +31,11 @@ struct migration_import_ns8 {
 int migration_import_ns8_header(const char *const *fields,
 				struct migration_import_ns8 *ns8_r,
 				const char **error_r);
-/* The provider is the one that has host, port and security. Returns 0, or
-   -1. */
+/* The provider is the one that has host, port and security. In a domain that it
+   renames the user gets the new name. Returns 0, or -1. */
 int migration_import_parse_ns8(const struct migration_import_ns8 *ns8,
 			       const struct migration_settings *set,
+			       const struct migration_providers *providers,
 			       const char *const *fields,
 			       struct migration_import_row *row_r,
 			       const char **error_r);

@@ -559,6 +559,7 @@ migration_import_row_dup(pool_t pool, const struct migration_import_row *src)
 		row->recipients = p_strarray_dup(pool, src->recipients);
 	row->provider = p_strdup(pool, src->provider);
 	row->remote_user = p_strdup(pool, src->remote_user);
+	row->no_login = p_strdup(pool, src->no_login);
 	row->credential = p_strdup(pool, src->credential);
 	row->job_login = p_strdup(pool, src->job_login);
 	return row;

@@ -59,13 +59,17 @@ struct migration_import_row {
 	const char *const *recipients;
 
 	/* Migration, which makes account and domain if need be: the password is
-	   the provider's, then that of the new account with {SCHEME}. */
+	   the provider's, and goes no further than into the credential. */
 	const char *provider, *remote_user;
-	/* base64 */
+	/* Why nobody could log in to a new account, or NULL. */
+	const char *no_login;
+	/* base64, or the word for the provider's master user */
 	const char *credential;
 	/* proxy, wait or local */
 	const char *job_login;
 	bool new_account, new_domain;
+	/* There is a record, which gets the credential. */
+	bool renew;
 };
 
 /* The word in Modoboa's CSV, also for people. */

@@ -4,6 +4,7 @@
 #include "array.h"
 #include "hash.h"
 #include "str.h"
+#include "unichar.h"
 #include "migration-limits.h"
 #include "migration-provider.h"
 
@@ -117,6 +118,14 @@ void migration_providers_deinit(struct migration_providers **_providers)
 	hash_table_destroy(&providers->domains);
 	hash_table_destroy(&providers->new_domains);
 	pool_unref(&providers->pool);
+}
+
+/* Before anybody has logged in with it: auth lets no such name in, which is also
+   a folder here. */
+static bool added_name_is_safe(const char *local_user)
+{
+	return *local_user != '.' && strchr(local_user, '/') == NULL &&
+	       uni_utf8_str_is_valid(local_user);
 }
 
 static bool username_is_safe(const char *username)
@@ -277,6 +286,11 @@ int migration_providers_find_added(
 	case MIGRATION_USER_REFUSED:
 		*error_r = "The user name is too long or has control "
 			   "characters";
+		return -1;
+	}
+	if (!added_name_is_safe(user_r->local_user)) {
+		*error_r = "The user name begins with a dot, has a slash, or "
+			   "is not UTF-8";
 		return -1;
 	}
 	if (remote_user != NULL)

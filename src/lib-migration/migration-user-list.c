@@ -3,8 +3,12 @@
 #include "lib.h"
 #include "hash.h"
 #include "istream.h"
+#include "unichar.h"
+#include "migration-compat.h"
 #include "migration-limits.h"
 #include "migration-user-list.h"
+
+#define USER_LIST_BOM "\xef\xbb\xbf"
 
 int migration_user_line_parse(const char *text,
 			      struct migration_user_line *line_r,
@@ -14,11 +18,16 @@ int migration_user_line_parse(const char *text,
 
 	i_zero(line_r);
 	for (p = text; *p != '\0'; p++) {
-		if (((unsigned char)*p < 0x20 && *p != '\t' && *p != '\r') ||
+		if (((unsigned char)*p < 0x20 && *p != '\t' &&
+		     (*p != '\r' || p[1] != '\0')) ||
 		    *p == 0x7f) {
 			*error_r = "Control characters in a name";
 			return -1;
 		}
+	}
+	if (!uni_utf8_str_is_valid(text)) {
+		*error_r = "It is not UTF-8 (save the file as UTF-8)";
+		return -1;
 	}
 	words = t_strsplit_spaces(text, " \t\r");
 	if (words[0] == NULL || *words[0] == '#')
@@ -49,12 +58,17 @@ struct user_list_read {
 };
 
 static int user_list_add(struct user_list_read *ctx, const char *text,
-			 const char **error_r)
+			 uoff_t size, const char **error_r)
 {
 	struct migration_user_line line;
 	void *seen;
 	int ret;
 
+	/* a NUL; the last line may have no end, and then a byte less is left */
+	if (size > strlen(text)) {
+		*error_r = "Control characters in a name";
+		return -1;
+	}
 	ret = migration_user_line_parse(text, &line, error_r);
 	if (ret <= 0)
 		return ret;
@@ -73,19 +87,38 @@ static int user_list_add(struct user_list_read *ctx, const char *text,
 	return 0;
 }
 
+/* Without what Windows' programs begin a file with. NULL if there is none left;
+   *size_r is what it took of the file, but for the end of the line. */
+static const char *user_list_next(struct user_list_read *ctx,
+				  struct istream *input, uoff_t *size_r)
+{
+	uoff_t offset = input->v_offset;
+	const char *text = i_stream_read_next_line(input);
+
+	if (text == NULL)
+		return NULL;
+	*size_r = input->v_offset - offset;
+	*size_r -= i_stream_last_line_crlf(input) ? 2 : 1;
+	if (ctx->line++ == 0 && str_begins_with(text, USER_LIST_BOM)) {
+		text += strlen(USER_LIST_BOM);
+		*size_r -= strlen(USER_LIST_BOM);
+	}
+	return text;
+}
+
 static int user_list_read_lines(struct user_list_read *ctx,
 				struct istream *input, const char **error_r)
 {
 	const char *text, *error;
+	uoff_t size;
 	int ret = 0;
 
 	/* the last one need not have an end */
 	i_stream_set_return_partial_line(input, TRUE);
-	while (ret == 0 && (text = i_stream_read_next_line(input)) != NULL)
+	while (ret == 0 && (text = user_list_next(ctx, input, &size)) != NULL)
 		T_BEGIN
 		{
-			ctx->line++;
-			ret = user_list_add(ctx, text, &error);
+			ret = user_list_add(ctx, text, size, &error);
 			if (ret < 0) {
 				error = p_strdup_printf(ctx->pool,
 							"%s line %u: %s",

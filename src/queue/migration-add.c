@@ -6,6 +6,7 @@
 #include "migration-common.h"
 #include "migration-queue.h"
 #include "migration-store.h"
+#include "migration-transition.h"
 #include "migration-add.h"
 
 #include <sysexits.h>
@@ -24,6 +25,9 @@ struct add_request {
 	unsigned int tries;
 	/* what is being written */
 	struct migration_record record;
+	bool created;
+	/* states before and after */
+	const char *from, *to;
 	const char *text;
 	char *error;
 };
@@ -84,6 +88,11 @@ static void add_written(int ret, const char *error, void *context)
 
 	if (ret > 0) {
 		add_log(add);
+		migration_transition_tell_adopted(add->event,
+						  add->addition.username,
+						  add->addition.provider,
+						  add->created, add->from,
+						  add->to);
 		migration_queue_wake(add->queue);
 		add_answer(add, MIGRATION_CHANGE_DONE, &add->record);
 		return;
@@ -119,6 +128,9 @@ static void add_new(struct add_request *add)
 		return;
 	}
 	i_zero(&add->record);
+	add->created = TRUE;
+	add->from = MIGRATION_TRANSITION_NONE;
+	add->to = migration_state_to_string(MIGRATION_STATE_QUEUED);
 	migration_store_adopt(migration_queue_get_store(add->queue), &adoption,
 			      ioloop_time, add_written, add);
 }
@@ -129,6 +141,8 @@ add_again(struct add_request *add, const struct migration_record *before)
 	enum migration_change change;
 
 	add->record = *migration_record_dup(add->pool, before);
+	add->created = FALSE;
+	add->from = migration_transition_state(before);
 	change = migration_addition_again(&add->record, &add->addition,
 					  ioloop_time, &add->text);
 	add->text = p_strdup(add->pool, add->text);
@@ -140,6 +154,7 @@ add_again(struct add_request *add, const struct migration_record *before)
 		add_answer(add, change, before);
 		return;
 	case MIGRATION_CHANGE_DONE:
+		add->to = migration_transition_state(&add->record);
 		migration_store_control(migration_queue_get_store(add->queue),
 					before, &add->record, add_written, add);
 		return;

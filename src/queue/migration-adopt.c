@@ -64,31 +64,16 @@ static void adopt_finish(struct migration_adopt *adopt,
 		adopt_look(next);
 }
 
-static void adopt_tell(struct migration_adopt *adopt)
-{
-	const struct migration_adoption *adoption = &adopt->adoption;
-	const char *result = adopt->expected == MIGRATION_ADOPT_CREATED ?
-				     "created" :
-				     "renewed";
-	struct event_passthrough *e =
-		event_create_passthrough(adopt->event)
-			->set_name("migration_adopted")
-			->add_str("user", adoption->username)
-			->add_str("provider", adoption->provider)
-			->add_str("result", result);
-
-	e_debug(e->event(), "Record of %s %s", adoption->username, result);
-	migration_transition_tell(adopt->event, adoption->username,
-				  adoption->provider, adopt->from, adopt->to,
-				  "");
-}
-
 static void adopt_written(int ret, const char *error, void *context)
 {
 	struct migration_adopt *adopt = context;
 
 	if (ret > 0) {
-		adopt_tell(adopt);
+		migration_transition_tell_adopted(
+			adopt->event, adopt->adoption.username,
+			adopt->adoption.provider,
+			adopt->expected == MIGRATION_ADOPT_CREATED, adopt->from,
+			adopt->to);
 		adopt_finish(adopt, adopt->expected, NULL);
 		return;
 	}

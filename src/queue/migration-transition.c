@@ -41,3 +41,19 @@ void migration_transition_tell_record(struct event *event, const char *from,
 				  from, migration_transition_state(record),
 				  migration_reason_to_string(record->reason));
 }
+
+void migration_transition_tell_adopted(struct event *event,
+				       const char *username,
+				       const char *provider, bool created,
+				       const char *from, const char *to)
+{
+	const char *result = created ? "created" : "renewed";
+	struct event_passthrough *e = event_create_passthrough(event)
+					      ->set_name("migration_adopted")
+					      ->add_str("user", username)
+					      ->add_str("provider", provider)
+					      ->add_str("result", result);
+
+	e_debug(e->event(), "Record of %s %s", username, result);
+	migration_transition_tell(event, username, provider, from, to, "");
+}

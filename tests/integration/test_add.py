@@ -126,7 +126,8 @@ def test_first_login_is_passed_through(old, make_target):
         old.mark_logs()
         client = target.client(USER, PASSWORD)
         assert client.select("INBOX")[0] == "OK"
-        assert target.log_lines("info", "Started proxying to")
+        wait_until("the log", lambda: target.log_lines(
+            "info", "Started proxying to"))
         # the check and the session, at least
         assert old.logins(USER) >= 2
         assert target.store.job(USER)["mechanism"] == "PLAIN"

@@ -622,7 +622,8 @@ def test_usage(make, command):
     for args in ([], ["-u", USER, "-A"], ["-u", USER, "-p", "oldhost"],
                  ["-p", "oldhost", "-A"]):
         assert "usage" in control(target, command, *args, code=USAGE)
-    control(target, command, "-u", "nobody@old.example", code=NOUSER)
+    for nobody in ("nobody@old.example", "x" * 100_000, ""):
+        control(target, command, "-u", nobody, code=NOUSER)
     assert "nowhere" in control(target, command, "-p", "nowhere", code=USAGE)
     # nobody is of that provider yet
     assert control(target, command, "-p", "oldhost") == {}
@@ -639,6 +640,10 @@ def test_all_of_a_provider(make_target, liar):
         move(target, "x@else.example", "pw")
         everybody = {USER, OTHER, "x@else.example"}
 
+        # a script's variable that is empty means nobody
+        for command in COMMANDS:
+            control(target, command, "-p", "", code=USAGE)
+        assert set(target.store.jobs()) == everybody
         assert control(target, "pause", "-p", "oldhost") == {
             USER: "changed: paused", OTHER: "changed: paused"}
         assert target.store.job("x@else.example")["control"] == "active"

@@ -22,8 +22,8 @@ API_KEY = "the key"
 USAGE, NOUSER = 64, 67
 # By the tests below; test_every_command_is_tested compares it with the sources.
 COVERED = {
-    "add", "credential", "delete", "export", "finish", "key generate",
-    "key list", "key rotate", "list", "pause", "provider list",
+    "add", "credential", "delete", "export", "finish", "import",
+    "key generate", "key list", "key rotate", "list", "pause", "provider list",
     "provider test", "resume", "retry", "show", "status", "sync", "verify",
 }
 
@@ -150,6 +150,27 @@ def test_export(api):
     rows = api.rows("export", mask="anna*")
     assert len(rows) == 2 and rows[1]["text"].startswith(f"{USER},oldhost,")
     assert api.code("export", format="xml") == USAGE
+
+
+def test_import(api, target):
+    """What it writes is in test_import.py."""
+    path = target.folder / "import.csv"
+    path.write_text("domain;new.example;0;0;1\nnonsense\n")
+    assert api.code("import", file=str(path), check=True) == USAGE
+    path.write_text("domain;new.example;0;0;1\n")
+    rows = api.rows("import", file=str(path), check=True)
+    assert [(row["type"], int(row["added"])) for row in rows] == [
+        ("domain", 1)]
+    path.write_text(
+        "localusername,remoteusername,remotepassword,remotehostname,"
+        f"remoteport,security\n{OTHER},{OTHER},,127.0.0.1,"
+        f"{target.providers['oldhost']['port']},none\n")
+    (row,) = api.rows("import", **{"from": "ns8"}, file=str(path),
+                      check=True, update=True)
+    assert (row["type"], int(row["changed"])) == ("migration", 1)
+    assert api.code("import", **{"from": "ns8"}, file=str(path),
+                    check=True) == USAGE
+    assert target.store.domains() == ["old.example"]
 
 
 def test_sync_and_verify(api):

@@ -288,6 +288,29 @@ def test_somebody_else_writes(target):
     run(target, "import", path)
 
 
+def test_killed(target):
+    """At any moment: all of it is there or nothing, and it can be repeated."""
+    count = 5000
+    path = write(target, "domain;old.example;0;0;1\n" + "".join(
+        account_row(f"user{number}", HASH) for number in range(count)))
+    start = time.monotonic()
+    run(target, "import", "--check", path)
+    seconds = time.monotonic() - start
+    for part in (0.5, 0.9, 1.0, 1.1, 1.2, 1.3):
+        with subprocess.Popen(
+                ["/usr/bin/doveadm", "-c", target.config, "migration",
+                 "import", path], stdout=subprocess.DEVNULL) as process:
+            time.sleep(seconds * part)
+            process.kill()
+        accounts = len(target.store.accounts())
+        assert accounts in (0, count)
+        assert len(target.store.domains()) == (1 if accounts else 0)
+        if accounts:
+            break
+    run(target, "import", "--continue-if-exists", path)
+    assert len(target.store.accounts()) == count
+
+
 def test_a_hundred_thousand_rows(target, figures):
     count = 100_000
     path = write(target, "domain;old.example;0;0;1\n" + "".join(

@@ -203,8 +203,7 @@ def test_server_that_is_down(target):
     error = load(target, path, code=for_version(TEMPFAIL, USAGE)).stderr
     assert error.count(for_version(
         "Cannot read postfixadmin's table alias_domain: Not connected to "
-        "database", "SQL driver pgsql is not supported with this version of "
-        "Dovecot yet")) == 1
+        "database", "SQL driver pgsql")) == 1
     assert error.count("Cannot read") <= 1 and "hunter2" not in error
 
 

@@ -111,6 +111,30 @@ def test_shipped_metrics(target, port):
     assert int(row["sum"]) == 7
 
 
+def test_added(target, port):
+    """Who is added is adopted, as who logs in."""
+    def add(password):
+        target.doveadm("migration", "add", "-p", "oldhost",
+                       "--password-stdin", USER, stdin=password + "\n",
+                       check=True)
+
+    def count(metric, **labels):
+        return read(port).get((f"dovecot_migration_{metric}_total",
+                               tuple(sorted({"provider": "oldhost",
+                                             **labels}.items()))), 0)
+
+    add("wrong")
+    target.store.wait_for(USER, control="blocked", reason="password")
+    wait_until("the metrics", lambda: count(
+        "transitions", **{"from": "none", "to": "queued"}) == 1)
+    assert count("adoptions", result="created") == 1
+    add(PASSWORD)
+    target.store.wait_moved(USER)
+    wait_until("the metrics", lambda: count("adoptions",
+                                            result="renewed") == 1)
+    assert count("transitions", **{"from": "blocked", "to": "queued"}) == 1
+
+
 def test_dashboard(target, port):
     """Each panel asks for what there is."""
     wanted = {}

@@ -10,6 +10,7 @@
 #include "migration-test-common.h"
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -178,7 +179,6 @@ static void test_migration_keyring_forget_other(void)
 static void test_migration_keyring_locked(void)
 {
 	const char *id, *error = "";
-	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
 	int fd, status, to_child[2], to_parent[2];
 	char c = 0;
 	pid_t pid;
@@ -189,8 +189,8 @@ static void test_migration_keyring_locked(void)
 		i_fatal("pipe() failed: %m");
 	pid = fork();
 	if (pid == 0) {
-		fd = open(PRIVATE, O_RDWR);
-		status = fcntl(fd, F_SETLK, &lock) == 0 &&
+		fd = open(test_tmp_path("."), O_RDONLY | O_DIRECTORY);
+		status = flock(fd, LOCK_EX) == 0 &&
 			write(to_parent[1], &c, 1) == 1 &&
 			read(to_child[0], &c, 1) == 1 ? 0 : 1;
 		_exit(status);
@@ -207,6 +207,44 @@ static void test_migration_keyring_locked(void)
 	i_close_fd(&to_child[1]);
 	i_close_fd(&to_parent[0]);
 	i_close_fd(&to_parent[1]);
+	test_tmp_remove();
+	test_end();
+}
+
+static pid_t test_fork_rotate(void)
+{
+	const char *id, *error;
+	pid_t pid = fork();
+
+	if (pid != 0)
+		return pid;
+	_exit(migration_keyring_rotate(PRIVATE, PUBLIC, &id, &error) == 0 ?
+	      0 : 1);
+}
+
+/* No key is lost that somebody could have sealed with. */
+static void test_migration_keyring_race(void)
+{
+	unsigned int i, round, rotated = 0;
+	pid_t pids[8];
+	int status;
+
+	test_begin("migration keyring: many at the same time");
+	(void)test_generate();
+	for (round = 0; round < 10; round++) {
+		for (i = 0; i < N_ELEMENTS(pids); i++)
+			pids[i] = test_fork_rotate();
+		for (i = 0; i < N_ELEMENTS(pids); i++) {
+			test_assert(waitpid(pids[i], &status, 0) == pids[i]);
+			if (status == 0)
+				rotated++;
+		}
+		test_assert_idx(test_unseal(test_seal()) == MIGRATION_UNSEAL_OK,
+				round);
+		test_assert_idx(str_array_length(t_strsplit(test_ids(), " ")) ==
+				1 + rotated, round);
+	}
+	test_assert(rotated >= 10);
 	test_tmp_remove();
 	test_end();
 }
@@ -230,6 +268,7 @@ int main(void)
 		test_migration_keyring_unusable,
 		test_migration_keyring_forget_other,
 		test_migration_keyring_locked,
+		test_migration_keyring_race,
 		test_migration_unseal_key_id,
 		NULL
 	};

@@ -529,6 +529,14 @@ static void test_migration_providers_find_added(void)
 		  "Anna@Old.example", NULL },
 		{ 0, "anna@old.example", "a17", "anna@old.example", "a17",
 		  NULL },
+		/* the name is a folder here */
+		{ 0, "../anna@old.example", NULL, NULL, NULL, "has a slash" },
+		{ 0, "a/b@old.example", "a17", NULL, NULL, "has a slash" },
+		{ 0, ".anna@old.example", NULL, NULL, NULL, "with a dot" },
+		{ 0, ".anna@brand.net", NULL, NULL, NULL, "with a dot" },
+		{ 0, "f\xfcr@old.example", NULL, NULL, NULL, "not UTF-8" },
+		{ 0, "f\xc3\xbcr@old.example", NULL, "f\xc3\xbcr@old.example",
+		  "f\xc3\xbcr@old.example", NULL },
 		{ 1, "anna@other.example", NULL, "anna@other.example", "anna",
 		  NULL },
 		/* as they type it there, and as they are called here */

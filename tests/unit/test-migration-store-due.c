@@ -409,6 +409,8 @@ static void test_migration_store_list_paging(void)
 		test_assert_idx(test_list_count(store, "oldhost") ==
 				counts[i] - counts[i] / 3, i);
 		test_assert_idx(test_list_count(store, "nobody") == 0, i);
+		/* that is not all of them */
+		test_assert_idx(test_list_count(store, "") == 0, i);
 	} T_END;
 	migration_store_deinit(&store);
 	test_tmp_remove();

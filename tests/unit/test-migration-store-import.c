@@ -218,7 +218,6 @@ test_add_migration(ARRAY_TYPE(test_rows) *rows, const char *name,
 	row.name = name;
 	row.provider = "oldhost";
 	row.remote_user = t_strconcat("remote-", name, NULL);
-	row.password = "{X}hash";
 	row.credential = "Ym94";
 	row.job_login = "wait";
 	row.new_account = new_account;
@@ -252,8 +251,8 @@ static void test_migration_store_import_migrations(void)
 	record = test_store_record(store, USER);
 	test_assert_strcmp(record.provider, "oldhost");
 	test_assert_strcmp(record.remote_user, "remote-"USER);
-	test_assert_strcmp(record.account_password, "{X}hash");
-	test_assert_strcmp(record.adopted_password, "{X}hash");
+	/* the first login will have it */
+	test_assert(migration_record_awaits_login(&record));
 	test_assert_strcmp(record.credential, "Ym94");
 	test_assert_strcmp(record.login, "wait");
 	test_assert(record.phase == MIGRATION_PHASE_INITIAL);
@@ -270,6 +269,77 @@ static void test_migration_store_import_migrations(void)
 	test_assert_strcmp(record.adopted_password, "");
 	/* a second time it is somebody else's */
 	test_assert(test_import(store, &rows) == -1);
+	migration_store_deinit(&store);
+	test_tmp_remove();
+	test_end();
+}
+
+static void
+test_add_renewal(ARRAY_TYPE(test_rows) *rows, const char *name)
+{
+	struct migration_import_row row;
+	const struct migration_import_row *copy;
+
+	i_zero(&row);
+	row.type = MIGRATION_IMPORT_MIGRATION;
+	row.name = name;
+	row.provider = "oldhost";
+	row.credential = "bmV3";
+	row.renew = TRUE;
+	copy = migration_import_row_dup(test_store_pool, &row);
+	array_push_back(rows, &copy);
+}
+
+/* Only what waits for another password goes on, and what has ended stays. */
+static void test_migration_store_import_renewals(void)
+{
+	static const struct {
+		const char *name, *set;
+		enum migration_control control;
+		const char *credential;
+	} tests[] = {
+		{ "refused@old.example", "control = 'blocked', "
+		  "reason = 'password', attempts = 3, error = 'no'",
+		  MIGRATION_CONTROL_ACTIVE, "bmV3" },
+		{ "quota@old.example", "control = 'blocked', reason = 'local'",
+		  MIGRATION_CONTROL_BLOCKED, "bmV3" },
+		{ "paused@old.example", "control = 'paused'",
+		  MIGRATION_CONTROL_PAUSED, "bmV3" },
+		{ "ended@old.example", "phase = 'finished', credential = ''",
+		  MIGRATION_CONTROL_ACTIVE, "" },
+		{ "other@old.example", "provider = 'other'",
+		  MIGRATION_CONTROL_ACTIVE, "Ym94" },
+	};
+	struct migration_store *store;
+	struct migration_record record;
+	ARRAY_TYPE(test_rows) rows;
+	unsigned int i;
+
+	test_begin("migration store import: renewals");
+	store = test_store_open();
+	t_array_init(&rows, N_ELEMENTS(tests));
+	for (i = 0; i < N_ELEMENTS(tests); i++)
+		test_add_migration(&rows, tests[i].name, TRUE, i == 0);
+	test_assert(test_import(store, &rows) == 1);
+	array_clear(&rows);
+	for (i = 0; i < N_ELEMENTS(tests); i++) {
+		test_store_exec(store, t_strdup_printf(
+			"UPDATE migration_job SET %s WHERE username = '%s'",
+			tests[i].set, tests[i].name));
+		test_add_renewal(&rows, tests[i].name);
+	}
+	test_assert(test_import(store, &rows) == 1);
+	for (i = 0; i < N_ELEMENTS(tests); i++) {
+		record = test_store_record(store, tests[i].name);
+		test_assert_idx(record.control == tests[i].control, i);
+		test_assert_strcmp_idx(record.credential, tests[i].credential,
+				       i);
+		if (i == 0) {
+			test_assert(record.reason == MIGRATION_REASON_NONE &&
+				    record.attempts == 0);
+			test_assert_strcmp(record.error, "");
+		}
+	}
 	migration_store_deinit(&store);
 	test_tmp_remove();
 	test_end();
@@ -351,6 +421,7 @@ int main(void)
 		test_migration_store_import_many,
 		test_migration_store_import_nothing,
 		test_migration_store_import_migrations,
+		test_migration_store_import_renewals,
 		test_migration_store_list_names,
 		NULL
 	};

@@ -31,6 +31,10 @@ static void test_migration_user_line_parse(void)
 		{ "anna\x01@old.example", -1, NULL, NULL },
 		{ "anna@old.example \x7f", -1, NULL, NULL },
 		{ "anna\033[2J@old.example", -1, NULL, NULL },
+		{ "f\xfcr@old.example", -1, NULL, NULL },
+		/* two lines of an old Macintosh's file */
+		{ "anna@old.example\rben@old.example", -1, NULL, NULL },
+		{ "anna@old.example f\xfcr", -1, NULL, NULL },
 	};
 	struct migration_user_line line;
 	const char *error, *name;
@@ -58,10 +62,10 @@ static void test_migration_user_line_parse(void)
 }
 
 static int
-test_read(const char *text, pool_t pool,
-	  ARRAY_TYPE(migration_user_line) *lines_r, const char **error_r)
+test_read_data(const void *data, size_t size, pool_t pool,
+	       ARRAY_TYPE(migration_user_line) *lines_r, const char **error_r)
 {
-	struct istream *input = i_stream_create_from_data(text, strlen(text));
+	struct istream *input = i_stream_create_from_data(data, size);
 	int ret;
 
 	i_stream_set_name(input, "users");
@@ -69,6 +73,13 @@ test_read(const char *text, pool_t pool,
 	ret = migration_user_list_read(input, pool, lines_r, error_r);
 	i_stream_unref(&input);
 	return ret;
+}
+
+static int
+test_read(const char *text, pool_t pool,
+	  ARRAY_TYPE(migration_user_line) *lines_r, const char **error_r)
+{
+	return test_read_data(text, strlen(text), pool, lines_r, error_r);
 }
 
 static void test_migration_user_list_read(void)
@@ -104,6 +115,23 @@ static void test_migration_user_list_read(void)
 	test_assert_strcmp(line->username, "ben@x");
 	test_assert(line->remote_user == NULL);
 	test_assert(line->line == 5);
+
+	/* as Windows' programs write it */
+	test_assert(test_read("\xef\xbb\xbf" "anna@x\r\nben@x\r\n", pool,
+			      &lines, &error) == 0);
+	line = array_idx(&lines, 0);
+	test_assert_strcmp(line->username, "anna@x");
+	line = array_idx(&lines, 1);
+	test_assert_strcmp(line->username, "ben@x");
+	/* what is behind a NUL is not just left out */
+	test_assert(test_read_data("a@x\nb@x\0c\n", 10, pool, &lines,
+				   &error) == -1);
+	test_assert_strcmp(error, "users line 2: Control characters in a name");
+	test_assert(test_read_data("a@x\nb@x\0c", 9, pool, &lines,
+				   &error) == -1);
+	test_assert_strcmp(error, "users line 2: Control characters in a name");
+	test_assert(test_read_data("a@x\r\nb@x\0\r\n", 11, pool, &lines,
+				   &error) == -1);
 
 	for (i = 0; i < N_ELEMENTS(errors); i++) {
 		test_assert_idx(test_read(errors[i].text, pool, &lines,
