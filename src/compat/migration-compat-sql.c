@@ -1,14 +1,21 @@
 /* Copyright (c) 2026 dovecot-migration authors, see the included COPYING file */
 
 #include "lib.h"
+#include "array.h"
 #include "module-dir.h"
 #include "migration-compat.h"
 #include "migration-compat-settings.h"
 #include "migration-compat-sql.h"
+#include "migration-compat-sql-settings.h"
+#ifdef HAVE_SQL_INIT_AUTO
+#include "sql-api-private.h"
+#endif
 
 struct migration_compat_sql {
 	struct sql_db *db;
 #ifdef HAVE_SQL_INIT_AUTO
+	/* with settings of its own */
+	struct event *event;
 	struct settings_instance *instance;
 #endif
 };
@@ -35,30 +42,84 @@ sql_load_driver(const char *driver, const struct module_dir_load_settings *set,
    loaded. */
 static struct settings_root *sql_settings_root = NULL;
 
+static const struct sql_db *sql_find_driver(const char *name)
+{
+	const struct sql_db *driver;
+
+	array_foreach_elem(&sql_drivers, driver) {
+		if (strcmp(driver->name, name) == 0)
+			return driver;
+	}
+	return NULL;
+}
+
+/* The pool ends the process if its driver does not like a setting. */
+static int sql_check_settings(const struct sql_db *driver, struct event *event,
+			      const char **error_r)
+{
+	struct event *conn_event = event_create(event);
+	struct sql_db *db;
+	int ret;
+
+	event_set_ptr(conn_event, SQLPOOL_EVENT_PTR, "yes");
+	settings_event_add_list_filter_name(conn_event, driver->name,
+					    MIGRATION_COMPAT_SQL_NAME);
+	ret = driver->v.init(conn_event, &db, error_r);
+	event_unref(&conn_event);
+	if (ret < 0)
+		return -1;
+	sql_unref(&db);
+	return 0;
+}
+
+/* As sql_init_auto() does it, but with a pool that is ours alone: theirs is for
+   all with the same settings, as long as the driver is loaded. */
+static int sql_open_pool(struct migration_compat_sql *sql, const char *name,
+			 const char **error_r)
+{
+	const struct sql_db *driver = sql_find_driver(name);
+	ARRAY_TYPE(const_string) hosts;
+	const char *host = MIGRATION_COMPAT_SQL_NAME;
+
+	if (driver == NULL) {
+		*error_r = t_strdup_printf("Unknown SQL driver %s", name);
+		return -1;
+	}
+	if (sql_check_settings(driver, sql->event, error_r) < 0)
+		return -1;
+	t_array_init(&hosts, 1);
+	array_push_back(&hosts, &host);
+	sql->db = driver_sqlpool_init(driver, sql->event, name, &hosts, 1);
+	return 0;
+}
+
 static int
 sql_open(struct migration_compat_sql *sql, struct event *event,
 	 const char *driver, const char *connect, const char **error_r)
 {
-	if (strcmp(driver, "sqlite") != 0) {
-		*error_r = t_strdup_printf("SQL driver %s is not supported "
-					   "with this version of Dovecot yet",
-					   driver);
+	const char *const *settings;
+
+	if (migration_compat_sql_settings(driver, connect, &settings, error_r) <
+	    0)
 		return -1;
-	}
 	if (sql_settings_root == NULL)
 		sql_settings_root = settings_root_init();
 	sql->instance = settings_instance_new(sql_settings_root);
-	settings_override(sql->instance, "sql_driver", driver,
-			  SETTINGS_OVERRIDE_TYPE_CODE);
-	settings_override(sql->instance, "sqlite_path", connect,
-			  SETTINGS_OVERRIDE_TYPE_CODE);
-	event_set_ptr(event, SETTINGS_EVENT_ROOT, sql_settings_root);
-	event_set_ptr(event, SETTINGS_EVENT_INSTANCE, sql->instance);
-	return sql_init_auto(event, &sql->db, error_r) > 0 ? 0 : -1;
+	for (; *settings != NULL; settings += 2) {
+		settings_override(sql->instance, settings[0], settings[1],
+				  SETTINGS_OVERRIDE_TYPE_CODE);
+	}
+	sql->event = event_create(event);
+	event_set_ptr(sql->event, SETTINGS_EVENT_ROOT, sql_settings_root);
+	event_set_ptr(sql->event, SETTINGS_EVENT_INSTANCE, sql->instance);
+	if (strcmp(driver, "sqlite") != 0)
+		return sql_open_pool(sql, driver, error_r);
+	return sql_init_auto(sql->event, &sql->db, error_r) > 0 ? 0 : -1;
 }
 
 static void sql_close(struct migration_compat_sql *sql)
 {
+	event_unref(&sql->event);
 	settings_instance_free(&sql->instance);
 }
 

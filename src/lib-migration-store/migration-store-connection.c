@@ -71,7 +71,7 @@ static bool store_has_event(struct migration_store *store, struct event *event)
 
 /* "Connect failed to database x: <why> (state: x)" of driver pgsql, "Connect
    failed to database (x): <why> - waiting for 1 seconds before retry" of
-   driver mysql. May have several lines. */
+   driver mysql. May have several lines, of which 2.4 tells the last. */
 static const char *store_connect_error(const char *text)
 {
 	const char *why, *end;
@@ -81,8 +81,10 @@ static const char *store_connect_error(const char *text)
 	if ((end = strstr(why, " (state: ")) == NULL &&
 	    (end = strstr(why, " - waiting for ")) == NULL)
 		end = why + strlen(why);
-	return str_sanitize(t_str_replace(t_strdup_until(why, end), '\n', ' '),
-			    MIGRATION_MAX_ERROR_BYTES);
+	why = t_strarray_join(t_strsplit_spaces(t_strdup_until(why, end),
+						"\n\t"),
+			      " ");
+	return str_sanitize(why, MIGRATION_MAX_ERROR_BYTES);
 }
 
 static bool

@@ -87,8 +87,8 @@ int migration_store_init(const struct migration_store_settings *set,
 			 struct migration_store **store_r,
 			 const char **error_r);
 void migration_store_deinit(struct migration_store **store);
-/* Blocks until all that was asked for is answered: for doveadm, and at the
-   end. */
+/* Blocks until all that was asked for is answered: for doveadm, and at start
+   and end. */
 void migration_store_wait(struct migration_store *store);
 
 /* Checks the schema, and with set.create makes or upgrades it. ret is 1, or

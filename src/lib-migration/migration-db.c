@@ -13,6 +13,10 @@
 
 #define DB_SPACE " \t\r\n"
 
+#define DB_ONE_HOST \
+	"must have one host only, because what is written there must be seen " \
+	"at once"
+
 /* What Dovecot's driver mysql knows; it gives up on others. */
 static const char *const db_mysql_keys[] = {
 	"host",         "hostaddr",
@@ -25,6 +29,12 @@ static const char *const db_mysql_keys[] = {
 	"ssl_cipher",   "ssl_verify_server_cert",
 	"option_file",  "option_group",
 	"maxconns",     NULL
+};
+
+/* Their values are numbers. */
+static const char *const db_mysql_numbers[] = {
+	"port",         "client_flags",  "connect_timeout",
+	"read_timeout", "write_timeout", NULL
 };
 
 /* What is told about a connection. */
@@ -62,6 +72,7 @@ static const struct db_trouble_text db_trouble_texts[] = {
 	{ "is not allowed to connect to this", MIGRATION_DB_TROUBLE_REFUSED },
 
 	{ "Connection refused", MIGRATION_DB_TROUBLE_UNREACHABLE },
+	{ "Is the server running ", MIGRATION_DB_TROUBLE_UNREACHABLE },
 	{ "Can't connect to ", MIGRATION_DB_TROUBLE_UNREACHABLE },
 	{ "Unknown MySQL server host", MIGRATION_DB_TROUBLE_UNREACHABLE },
 	{ "could not translate host name", MIGRATION_DB_TROUBLE_UNREACHABLE },
@@ -85,6 +96,42 @@ static const char *const *db_words(const char *connect)
 	return (const char *const *)t_strsplit_spaces(connect, DB_SPACE);
 }
 
+/* Driver mysql takes both for the same. */
+static bool db_is_host(bool mysql, const char *name)
+{
+	return strcmp(name, "host") == 0 ||
+	       (mysql && strcmp(name, "hostaddr") == 0);
+}
+
+static bool db_word_is_valid(bool mysql, const char *word, const char **error_r)
+{
+	const char *name, *value;
+	unsigned int number;
+
+	name = db_word_split(word, &value);
+	if (strchr(word, '=') == NULL || *name == '\0') {
+		/* not the word: it may be the rest of a password */
+		*error_r = "there is a word without '=': must be "
+			   "name=value pairs, values without blanks";
+		return FALSE;
+	}
+	if (mysql && !str_array_find(db_mysql_keys, name)) {
+		*error_r = t_strdup_printf("unknown name %s", name);
+		return FALSE;
+	}
+	if (mysql && str_array_find(db_mysql_numbers, name) &&
+	    str_to_uint(value, &number) < 0) {
+		*error_r = t_strdup_printf("%s must be a number", name);
+		return FALSE;
+	}
+	/* libpq would try one after the other */
+	if (str_begins_with(name, "host") && strchr(value, ',') != NULL) {
+		*error_r = DB_ONE_HOST;
+		return FALSE;
+	}
+	return TRUE;
+}
+
 static bool db_words_are_valid(const char *driver, const char *const *words,
 			       const char **error_r)
 {
@@ -93,23 +140,14 @@ static bool db_words_are_valid(const char *driver, const char *const *words,
 	const char *name, *value;
 
 	for (; *words != NULL; words++) {
+		if (!db_word_is_valid(mysql, *words, error_r))
+			return FALSE;
 		name = db_word_split(*words, &value);
-		if (strchr(*words, '=') == NULL || *name == '\0') {
-			/* not the word: it may be the rest of a password */
-			*error_r = "there is a word without '=': must be "
-				   "name=value pairs, values without blanks";
+		if (db_is_host(mysql, name) && have_host) {
+			*error_r = DB_ONE_HOST;
 			return FALSE;
 		}
-		if (mysql && !str_array_find(db_mysql_keys, name)) {
-			*error_r = t_strdup_printf("unknown name %s", name);
-			return FALSE;
-		}
-		if (strcmp(name, "host") == 0 && have_host) {
-			*error_r = "must have one host only, because what is "
-				   "written there must be seen at once";
-			return FALSE;
-		}
-		have_host = have_host || str_begins_with(name, "host");
+		have_host = have_host || db_is_host(mysql, name);
 		have_dbname = have_dbname || strcmp(name, "dbname") == 0;
 		have_file = have_file || strcmp(name, "option_file") == 0;
 	}

@@ -7,7 +7,7 @@
 #include "hostpid.h"
 #include "mkdir-parents.h"
 #include "restrict-access.h"
-#include "master-service.h"
+#include "master-service-private.h"
 #include "master-service-settings.h"
 #include "migration-auth-connection.h"
 #include "migration-common.h"
@@ -84,6 +84,10 @@ static void main_init(const struct migration_settings *set)
 				     t_strdup_printf("%s:%s", my_hostname,
 						     base_dir),
 				     base_dir, NULL);
+	/* whoever connects meanwhile need not be told to try again later */
+	master_service_io_listeners_remove(master_service);
+	migration_store_wait(store);
+	master_service_io_listeners_add(master_service);
 }
 
 static void main_deinit(void)

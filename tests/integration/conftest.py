@@ -11,7 +11,7 @@ import pytest
 
 from certs import Certificates
 from corpus import make_corpus
-from dovecot import IS_24, running
+from dovecot import running
 from provider import Provider
 from target import Target
 
@@ -20,8 +20,9 @@ CORPUS_PASSWORD = "c0rpus secret of anna"
 # Of each log that is shown with a failure
 LOG_LINES = 10
 
-# The plugin uses SQLite only with Dovecot 2.4.
-collect_ignore_glob = ["test_*databases*.py"] if IS_24 else []
+# Each server is started by one shard only.
+SERVERS = [pytest.param(driver, marks=pytest.mark.together(driver))
+           for driver in ("pgsql", "mysql")]
 
 _figures = []
 
@@ -29,6 +30,8 @@ _figures = []
 def pytest_configure(config):
     config.addinivalue_line(
         "markers", "alone: compares times, so no other test may run meanwhile")
+    config.addinivalue_line(
+        "markers", "together(name): in the same shard, see shards.py")
 
 
 @pytest.fixture
@@ -124,11 +127,19 @@ def database_of_all(database_server):
                             lambda: database_server(driver).make_database())
 
 
-@pytest.fixture(scope="module", params=["pgsql", "mysql"])
-def each_server(request, database_server):
-    """The tests of a module that uses it run with each of them."""
+@pytest.fixture(params=SERVERS)
+def server(request, database_server):
+    """Runs."""
     server = database_server(request.param)
-    yield from use_database(server.make_database)
+    if server.process is None:
+        server.start()
+    return server
+
+
+@pytest.fixture(scope="module")
+def each_server():
+    """Of same_databases.py in modules that want it. What makes a server with the
+    plugin for a whole module uses this one."""
 
 
 def seeded_provider(folder, server_certificate, mail_format):

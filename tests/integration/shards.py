@@ -2,8 +2,9 @@
 
 All of them collect the same tests. Whoever has nothing to do claims the next
 group by making a file for it in --claims, until there is none left. A group is
-one test, or all those of a module that share a fixture of the module. Those with
-the mark "alone" come last, and one at a time."""
+one test, or all those of a module that share a fixture of the module, or all
+those with the same mark together("name"). Those with the mark "alone" come last,
+and one at a time."""
 
 import contextlib
 import fcntl
@@ -90,9 +91,15 @@ def _claim(items, claims):
 def _groups(items):
     groups = {}
     for item in items:
-        key = item.path if _shares_fixture(item) else item.nodeid
-        groups.setdefault(key, []).append(item)
+        groups.setdefault(_group(item), []).append(item)
     return groups.values()
+
+
+def _group(item):
+    mark = item.get_closest_marker("together")
+    if mark is not None:
+        return mark.args
+    return item.path if _shares_fixture(item) else item.nodeid
 
 
 def _shares_fixture(item):

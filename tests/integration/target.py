@@ -153,11 +153,18 @@ class Target(Dovecot):
 
     def _copy_conf_d_24(self, folder):
         driver, path = MAIL_LOCATIONS[self.mail_format].split(":")
-        text = subprocess.run(["/bin/sh", CONF_D / "for-2.4"], text=True,
-                              capture_output=True, check=True).stdout
+        here = ("  sql_driver = sqlite\n  sqlite_path = "
+                "/var/lib/dovecot/migration/migration.sqlite\n")
+        if self.database is None:
+            place = ("  sql_driver = sqlite\n"
+                     f"  sqlite_path = {self.store.path}\n")
+        else:
+            name = f"migration-sql-{self.database.driver}.conf.ext"
+            substitute(CONF_D / name, folder,
+                       self.database.connect_settings(), for_24(name))
+            place = f"  !include_try {folder}/{name}\n"
         substitute(CONF_D / "90-migration.conf", folder, {
-            "sqlite_path = /var/lib/dovecot/migration/migration.sqlite":
-                f"sqlite_path = {self.store.path}",
+            here: place,
             "'/var/vmail/": f"'{self.folder}/mail/",
             "'vmail' AS uid": f"'{MAIL_UID}' AS uid",
             "'vmail' AS gid": f"'{MAIL_GID}' AS gid",
@@ -167,7 +174,13 @@ class Target(Dovecot):
                if driver != "maildir" else {}),
             **({"= /etc/ssl/certs/ca-certificates.crt": f"= {self.ssl_ca}"}
                if self.ssl_ca else {}),
-        }, text)
+        }, for_24("90-migration.conf"))
+
+
+def for_24(name):
+    """A shipped file as it is for Dovecot 2.4."""
+    return subprocess.run(["/bin/sh", CONF_D / "for-2.4", name], text=True,
+                          capture_output=True, check=True).stdout
 
 
 def substitute(source, folder, replacements, text=None):

@@ -10,7 +10,7 @@ import pytest
 
 from checks import assert_answer
 from databases import PASSWORD
-from dovecot import Dovecot
+from dovecot import IS_24, Dovecot
 from liar import Liar, Session
 from liar_modes import HangingPull
 from polling import wait_until
@@ -21,14 +21,6 @@ USER = "paula@old.example"
 USERS = {user.encode(): b"pw" for user in (USER, "peter@old.example")}
 TEMPFAIL, CONFIG = 75, 78
 LOST = "No connection"
-
-
-@pytest.fixture(params=["pgsql", "mysql"])
-def server(request, database_server):
-    server = database_server(request.param)
-    if server.process is None:
-        server.start()
-    return server
 
 
 @pytest.fixture
@@ -170,9 +162,9 @@ def test_down_while_a_sync_ends(make, server, liar):
     liar.script = HangingPull
     target = make()
     assert_answer(target.login(USER, "pw"), "OK")
-    target.store.wait_for(USER, lease_owner=target.store.job(USER)[
-        "lease_owner"] or wait_until("a lease", lambda: target.store.job(
-            USER)["lease_owner"]))
+    wait_until("the sync to hang", lambda: any(
+        "EXAMINE" in contact.commands or "STATUS" in contact.commands
+        for contact in liar.contacts))
     server.stop()
     liar.script = Session
     liar.drop_connections()
@@ -305,7 +297,12 @@ def test_connect_string_in_a_file(make, server, folders):
     target = make(database, migration_db_connect=f"<{path}")
     assert_answer(target.login(USER, "pw"), "OK")
     assert_moved_once(target)
-    assert PASSWORD not in target.doveconf("-n", check=True).stdout
+    shown = [line.split("=")[0].strip() for line in target.doveconf(
+        "-n", check=True).stdout.splitlines() if PASSWORD in line]
+    # Dovecot 2.4 shows that of its own pgsql driver, once for the passdb and
+    # once for the userdb
+    assert shown == (["password"] * 2 if IS_24 and server.driver == "pgsql"
+                     else [])
     status = target.doveadm("-f", "tab", "migration", "status",
                             check=True).stdout
     assert f"{database.driver} host=127.0.0.1" in status

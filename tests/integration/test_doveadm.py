@@ -41,7 +41,7 @@ def liar():
 
 
 @pytest.fixture(scope="module")
-def target(folders, old, liar, certificates):
+def target(folders, each_server, old, liar, certificates):
     """Two accounts that have been moved, and some providers."""
     tls = {"host": "localhost", "ssl": "imaps"}
     target = Target(folders("doveadm"), {

@@ -42,7 +42,7 @@ TABLES = ["migration_domain", "migration_domain_alias",
 
 
 @pytest.fixture(scope="module")
-def server(folders):
+def server(folders, each_server):
     with Target(folders("import")) as server:
         yield server
     server.assert_no_crash()

@@ -3,7 +3,8 @@
 # pylint: disable=unused-import
 import pytest
 
-from test_doveadm import (liar, old, target, test_list_json, test_list_selects,
-                          test_list_tab, test_provider_list, test_show)
+from same_databases import each_server
+from test_doveadm import (liar, old, target, test_list_selects,
+                          test_provider_list, test_show)
 
 pytestmark = pytest.mark.usefixtures("each_server")

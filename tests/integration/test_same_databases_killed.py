@@ -1,9 +1,9 @@
-"""The same with processes that are killed."""
+"""The same with a queue that is killed."""
 
 # pylint: disable=unused-import
 import pytest
 
-from test_killed import (old, tap, target, test_machine_crashes,
-                         test_queue_killed)
+from same_databases import each_server
+from test_killed import old, tap, target, test_queue_killed
 
 pytestmark = pytest.mark.usefixtures("each_server")

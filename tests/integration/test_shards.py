@@ -108,6 +108,32 @@ def test_without(number):
     assert result.count("tests") == 20
 
 
+def test_together(tmp_path):
+    result = Result(tmp_path, """
+SERVERS = [pytest.param(name, marks=pytest.mark.together(name))
+           for name in ("one", "other")]
+
+@pytest.fixture(scope="session")
+def started():
+    return set()
+
+@pytest.fixture(params=SERVERS)
+def server(request, started):
+    if request.param not in started:
+        (HERE / request.param).touch(exist_ok=False)
+        started.add(request.param)
+
+@pytest.mark.parametrize("number", range(5))
+def test_it(server, number):
+    time.sleep(0.05)
+
+def test_more(server):
+    pass
+""")
+    assert result.status == 0, result.output
+    assert result.count("tests") == 12
+
+
 def test_shards_do_not_see_each_other(tmp_path):
     result = Result(tmp_path, """
 @pytest.mark.parametrize("name, other", [("a", "b"), ("b", "a")])

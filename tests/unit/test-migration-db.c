@@ -32,6 +32,14 @@ static void test_migration_db_connect_is_valid(void)
 		{ "pgsql", "host=a host=b dbname=c",
 		  "must have one host only, because what is written there "
 		  "must be seen at once"AS_IN },
+		{ "pgsql", "host=a hostaddr=127.0.0.1 dbname=c", NULL },
+		{ "pgsql", "hostaddr=127.0.0.1 host=a dbname=c", NULL },
+		{ "pgsql", "host=a,b dbname=c",
+		  "must have one host only, because what is written there "
+		  "must be seen at once"AS_IN },
+		{ "pgsql", "hostaddr=127.0.0.1,127.0.0.2 dbname=c",
+		  "must have one host only, because what is written there "
+		  "must be seen at once"AS_IN },
 		{ "pgsql", "dbname=a password=two words",
 		  "there is a word without '=': must be name=value pairs, "
 		  "values without blanks"AS_IN },
@@ -48,6 +56,16 @@ static void test_migration_db_connect_is_valid(void)
 		{ "mysql", "host=a", "dbname is missing"AS_IN },
 		{ "mysql", "host=a dbname=b sslmode=x",
 		  "unknown name sslmode"AS_IN },
+		{ "mysql", "host=a dbname=b port=3306 connect_timeout=2", NULL },
+		{ "mysql", "host=a dbname=b port=x",
+		  "port must be a number"AS_IN },
+		{ "mysql", "host=a dbname=b read_timeout=5s",
+		  "read_timeout must be a number"AS_IN },
+		{ "mysql", "host=a dbname=b client_flags=",
+		  "client_flags must be a number"AS_IN },
+		{ "mysql", "host=a dbname=b hostaddr=c",
+		  "must have one host only, because what is written there "
+		  "must be seen at once"AS_IN },
 		{ "mysql", "host=a dbname=b host=c",
 		  "must have one host only, because what is written there "
 		  "must be seen at once"AS_IN },
@@ -113,7 +131,7 @@ static void test_migration_db_connect(void)
 	test_end();
 }
 
-/* As PostgreSQL 15 and MariaDB 10.11 say it. */
+/* As PostgreSQL 15 and 17 and MariaDB 10.11 and 11.8 say it. */
 static void test_migration_db_trouble(void)
 {
 	static const struct {
@@ -132,6 +150,8 @@ static void test_migration_db_trouble(void)
 		  "Connection refused\n\tIs the server running on that host "
 		  "and accepting TCP/IP connections?",
 		  MIGRATION_DB_TROUBLE_UNREACHABLE, FALSE },
+		{ "Is the server running on that host and accepting TCP/IP "
+		  "connections?", MIGRATION_DB_TROUBLE_UNREACHABLE, FALSE },
 		{ "Can't connect to server on '127.0.0.1' (115)",
 		  MIGRATION_DB_TROUBLE_UNREACHABLE, FALSE },
 		{ "Can't connect to local server through socket '/x' (2)",
