@@ -141,10 +141,10 @@ static void adopt_own_leftovers(struct migration_store_write *write,
 
 /* Fails, and all before it is undone, if the account is not there with its
    password: the name would be NULL. Also if there is such a record. */
-static void adopt_own_record(struct migration_store_write *write,
-			     const struct migration_adoption *adoption,
-			     const struct migration_own_values *values,
-			     time_t now)
+static void
+adopt_own_record(struct migration_store_write *write,
+		 const struct migration_adoption *adoption,
+		 const struct migration_own_values *values, time_t now)
 {
 	const struct migration_statement *lookup = &write->store->own->lookup;
 	struct sql_statement *stmt;
@@ -168,9 +168,8 @@ static void adopt_own_record(struct migration_store_write *write,
 				       &stmt);
 }
 
-static void
-adopt_own(struct migration_store_write *write,
-	  const struct migration_adoption *adoption, time_t now)
+static void adopt_own(struct migration_store_write *write,
+		      const struct migration_adoption *adoption, time_t now)
 {
 	const struct migration_own_tables *own = write->store->own;
 	struct migration_own_values values;
@@ -212,11 +211,10 @@ void migration_store_adopt(struct migration_store *store,
 	"AND reason = ? AND adopted_password = ? "
 
 /* Returns the index behind. */
-static unsigned int
-renew_bind_record(struct sql_statement *stmt,
-		  const struct migration_record *before,
-		  const struct migration_record *record,
-		  const struct migration_adoption *adoption)
+static unsigned int renew_bind_record(struct sql_statement *stmt,
+				      const struct migration_record *before,
+				      const struct migration_record *record,
+				      const struct migration_adoption *adoption)
 {
 	sql_statement_bind_str(stmt, 0, adoption->provider);
 	sql_statement_bind_str(stmt, 1, adoption->remote_user);
@@ -247,8 +245,7 @@ static void renew_account(struct migration_store_write *write,
 	unsigned int idx;
 
 	stmt = sql_statement_init(
-		write->store->db,
-		RENEW_RECORD
+		write->store->db, RENEW_RECORD
 		"AND EXISTS (SELECT 1 FROM migration_account a WHERE "
 		"a.username = migration_job.username AND a.password = ?)");
 	idx = renew_bind_record(stmt, before, record, adoption);

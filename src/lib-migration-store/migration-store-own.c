@@ -80,10 +80,10 @@ static const char *own_value(enum migration_variable variable,
 	i_unreached();
 }
 
-unsigned int migration_store_own_bind(struct sql_statement *stmt,
-				      unsigned int idx,
-				      const struct migration_statement *own,
-				      const struct migration_own_values *values)
+unsigned int
+migration_store_own_bind(struct sql_statement *stmt, unsigned int idx,
+			 const struct migration_statement *own,
+			 const struct migration_own_values *values)
 {
 	const enum migration_variable *variable;
 
@@ -101,9 +101,9 @@ unsigned int migration_store_own_bind(struct sql_statement *stmt,
 	return idx;
 }
 
-static void own_add_part(struct migration_store_write *write,
-			 const char *setting, unsigned int number,
-			 struct sql_statement **stmt)
+static void
+own_add_part(struct migration_store_write *write, const char *setting,
+	     unsigned int number, struct sql_statement **stmt)
 {
 	struct migration_store_own_part *part;
 
@@ -122,10 +122,10 @@ void migration_store_write_add_part(struct migration_store_write *write,
 	own_add_part(write, setting, 0, stmt);
 }
 
-void migration_store_write_add_own(
-	struct migration_store_write *write, const char *setting,
-	const ARRAY_TYPE(migration_statement) *own,
-	const struct migration_own_values *values)
+void migration_store_write_add_own(struct migration_store_write *write,
+				   const char *setting,
+				   const ARRAY_TYPE(migration_statement) *own,
+				   const struct migration_own_values *values)
 {
 	const struct migration_statement *statement;
 	struct sql_statement *stmt;

@@ -169,23 +169,22 @@ void migration_own_values_init_user(struct migration_own_values *values_r,
    transaction has the new one: otherwise nothing is equal to it. */
 const char *migration_store_own_sql(const struct migration_statement *own);
 /* Binds what is in it; returns the index behind. */
-unsigned int migration_store_own_bind(struct sql_statement *stmt,
-				      unsigned int idx,
-				      const struct migration_statement *own,
-				      const struct migration_own_values *values);
+unsigned int
+migration_store_own_bind(struct sql_statement *stmt, unsigned int idx,
+			 const struct migration_statement *own,
+			 const struct migration_own_values *values);
 /* Adds all of them, under the name of their setting. */
-void migration_store_write_add_own(
-	struct migration_store_write *write, const char *setting,
-	const ARRAY_TYPE(migration_statement) *own,
-	const struct migration_own_values *values);
+void migration_store_write_add_own(struct migration_store_write *write,
+				   const char *setting,
+				   const ARRAY_TYPE(migration_statement) *own,
+				   const struct migration_own_values *values);
 /* Adds one of ours; setting is what must be wrong if it fails, or NULL. */
 void migration_store_write_add_part(struct migration_store_write *write,
 				    const char *setting,
 				    struct sql_statement **stmt);
 /* Names the statement that has failed and says what to do. */
-const char *
-migration_store_own_error(const struct migration_store_write *write,
-			  const char *error);
+const char *migration_store_own_error(const struct migration_store_write *write,
+				      const char *error);
 /* The same for the lookup. */
 const char *migration_store_own_lookup_error(struct migration_store *store,
 					     const char *error);
@@ -193,7 +192,8 @@ const char *migration_store_own_lookup_error(struct migration_store *store,
 /* Columns of a record: what lookup, due and list select, in this order. */
 #define MIGRATION_RECORD_COLUMNS_OF(password, enabled) \
 	"j.username, j.provider, j.remote_user, j.mechanism, j.phase, " \
-	"j.control, j.reason, " password ", j.adopted_password, j.credential, " \
+	"j.control, j.reason, " password \
+	", j.adopted_password, j.credential, " \
 	"j.login, j.attempts, j.error, j.created, j.last_login, j.last_sync, " \
 	"j.next_sync, j.messages_done, j.messages_total, j.bytes_done, " \
 	"j.lease_owner, j.lease_until, " enabled ", j.finish_wanted, " \

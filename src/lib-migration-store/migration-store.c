@@ -81,8 +81,10 @@ static void store_write_committed(const char *error, void *context)
 {
 	struct migration_store_write *write = context;
 
-	if (error != NULL)
-		error = migration_store_own_error(write, error);
+	/* PostgreSQL shows rows and statements in further lines */
+	if (error != NULL) {
+		error = migration_store_own_error(write, t_strcut(error, '\n'));
+	}
 	write->callback(error != NULL    ? -1 :
 			write->rows == 0 ? 0 :
 					   1,
@@ -271,8 +273,8 @@ store_lookup_result(struct sql_result *result, const char *error, void *context)
 	if (ret < 0) {
 		found = MIGRATION_STORE_ERROR;
 		if (result != NULL) {
-			error = migration_store_own_lookup_error(lookup->store,
-								 error);
+			error = migration_store_own_lookup_error(
+				lookup->store, t_strcut(error, '\n'));
 		}
 	} else if (ret > 0 && sql_result_get_field_value(result, 0) == NULL) {
 		found = MIGRATION_STORE_ACCOUNT;
@@ -314,13 +316,13 @@ store_lookup_own(struct migration_store *store, const char *username)
 	unsigned int idx;
 
 	migration_own_values_init_user(&values, username);
-	stmt = sql_statement_init(
-		store->db,
-		t_strconcat("SELECT " MIGRATION_RECORD_COLUMNS " FROM (",
-			    migration_store_own_sql(lookup),
-			    ") a LEFT JOIN migration_job j "
-			    "ON j.username = ?",
-			    NULL));
+	stmt = sql_statement_init(store->db,
+				  t_strconcat("SELECT " MIGRATION_RECORD_COLUMNS
+					      " FROM (",
+					      migration_store_own_sql(lookup),
+					      ") a LEFT JOIN migration_job j "
+					      "ON j.username = ?",
+					      NULL));
 	idx = migration_store_own_bind(stmt, 0, lookup, &values);
 	sql_statement_bind_str(stmt, idx, username);
 	return stmt;

@@ -30,7 +30,8 @@ static const struct migration_statement_rules own_create_rules = {
 	.max_count = MIGRATION_MAX_STATEMENTS,
 };
 static const struct migration_statement_rules own_password_rules = {
-	.variables = OWN_NAMES | OWN_ORIGIN | OWN_BIT(PASSWORD) | OWN_BIT(OLD_PASSWORD),
+	.variables = OWN_NAMES | OWN_ORIGIN | OWN_BIT(PASSWORD) |
+		     OWN_BIT(OLD_PASSWORD),
 	.verbs = own_write_verbs,
 	.max_count = MIGRATION_MAX_STATEMENTS,
 };
@@ -43,8 +44,8 @@ bool migration_own_tables_are_set(const struct migration_settings *set)
 	       *set->migration_domain_create != '\0';
 }
 
-static int own_check_complete(const struct migration_settings *set,
-			      const char **error_r)
+static int
+own_check_complete(const struct migration_settings *set, const char **error_r)
 {
 	const struct {
 		const char *name, *value;
@@ -74,11 +75,11 @@ static int own_check_complete(const struct migration_settings *set,
 	return -1;
 }
 
-static int own_parse(pool_t pool, const char *name, const char *value,
-		     const struct migration_statement_rules *rules,
-		     enum migration_variable needed,
-		     ARRAY_TYPE(migration_statement) *statements_r,
-		     const char **error_r)
+static int
+own_parse(pool_t pool, const char *name, const char *value,
+	  const struct migration_statement_rules *rules,
+	  enum migration_variable needed,
+	  ARRAY_TYPE(migration_statement) *statements_r, const char **error_r)
 {
 	const char *error;
 
@@ -94,9 +95,9 @@ static int own_parse(pool_t pool, const char *name, const char *value,
 	return -1;
 }
 
-static int own_parse_lookup(pool_t pool, const struct migration_settings *set,
-			    struct migration_statement *lookup_r,
-			    const char **error_r)
+static int
+own_parse_lookup(pool_t pool, const struct migration_settings *set,
+		 struct migration_statement *lookup_r, const char **error_r)
 {
 	ARRAY_TYPE(migration_statement) statements;
 
@@ -114,9 +115,9 @@ static int own_parse_lookup(pool_t pool, const struct migration_settings *set,
 	return 0;
 }
 
-static int own_parse_writes(pool_t pool, const struct migration_settings *set,
-			    struct migration_own_tables *own,
-			    const char **error_r)
+static int
+own_parse_writes(pool_t pool, const struct migration_settings *set,
+		 struct migration_own_tables *own, const char **error_r)
 {
 	if (own_parse(pool, "migration_account_create",
 		      set->migration_account_create, &own_create_rules,
@@ -145,7 +146,8 @@ static int own_parse_writes(pool_t pool, const struct migration_settings *set,
 			 error_r);
 }
 
-int migration_own_tables_parse(pool_t pool, const struct migration_settings *set,
+int migration_own_tables_parse(pool_t pool,
+			       const struct migration_settings *set,
 			       const struct migration_own_tables **own_r,
 			       const char **error_r)
 {

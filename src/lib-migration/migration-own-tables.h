@@ -20,7 +20,8 @@ struct migration_own_tables {
 
 /* Returns 1, 0 if the plugin's own tables are used (*own_r is NULL), -1 with an
    error that names the setting. Allocated from pool. */
-int migration_own_tables_parse(pool_t pool, const struct migration_settings *set,
+int migration_own_tables_parse(pool_t pool,
+			       const struct migration_settings *set,
 			       const struct migration_own_tables **own_r,
 			       const char **error_r);
 /* The same when the settings have been checked. */

@@ -25,7 +25,7 @@ struct statement_parser {
 	const char *p;
 	string_t *sql;
 	struct migration_statement statement;
-	ARRAY_TYPE(migration_statement) * statements;
+	ARRAY_TYPE(migration_statement) *statements;
 	const char *error;
 };
 
@@ -62,7 +62,8 @@ static const char *statement_first_word(const char *sql)
 
 	while (i_isalpha(*end))
 		end++;
-	return end > sql ? t_strdup_until(sql, end) : t_strdup_until(sql, sql + 1);
+	return end > sql ? t_strdup_until(sql, end) :
+			   t_strdup_until(sql, sql + 1);
 }
 
 /* FALSE if there is an error. */
@@ -83,11 +84,11 @@ static bool statement_end(struct statement_parser *parser)
 		return FALSE;
 	}
 	if (array_count(parser->statements) >= parser->rules->max_count) {
-		parser->error =
-			t_strdup_printf("more than %u statement%s",
-					parser->rules->max_count,
-					parser->rules->max_count == 1 ? "" :
-									"s");
+		parser->error = t_strdup_printf("more than %u statement%s",
+						parser->rules->max_count,
+						parser->rules->max_count == 1 ?
+							"" :
+							"s");
 		return FALSE;
 	}
 	parser->statement.sql = p_strdup(parser->pool, sql);
@@ -144,9 +145,9 @@ static bool statement_quoted_is_plain(struct statement_parser *parser,
 			"passed as a parameter",
 			t_strcut(t_strndup(p, 32), quote));
 	} else if (*p == '%' && p[1] != '%') {
-		parser->error = t_strdup_printf(
-			"'%s' in quotes: a percent sign is %%%%",
-			t_strndup(p, 2));
+		parser->error =
+			t_strdup_printf("'%s' in quotes: a percent sign is %%%%",
+					t_strndup(p, 2));
 	} else if (*p == '\\' && p[1] == quote) {
 		parser->error = t_strdup_printf(
 			"'\\%c': a backslash before a quote is not understood "
@@ -245,8 +246,6 @@ static bool statement_next(struct statement_parser *parser)
 			break;
 		parser->error = "'$': texts stand in single quotes";
 		return FALSE;
-	default:
-		break;
 	}
 	str_append_c(parser->sql, *parser->p++);
 	return TRUE;
@@ -279,9 +278,8 @@ int migration_statements_parse(pool_t pool, const char *text,
 	return parser.error == NULL ? 0 : -1;
 }
 
-bool migration_statements_use(
-	const ARRAY_TYPE(migration_statement) *statements,
-	enum migration_variable variable)
+bool migration_statements_use(const ARRAY_TYPE(migration_statement) *statements,
+			      enum migration_variable variable)
 {
 	const struct migration_statement *statement;
 	const enum migration_variable *used;

@@ -49,8 +49,7 @@ int migration_statements_parse(pool_t pool, const char *text,
 			       const struct migration_statement_rules *rules,
 			       ARRAY_TYPE(migration_statement) *statements_r,
 			       const char **error_r);
-bool migration_statements_use(
-	const ARRAY_TYPE(migration_statement) *statements,
-	enum migration_variable variable);
+bool migration_statements_use(const ARRAY_TYPE(migration_statement) *statements,
+			      enum migration_variable variable);
 
 #endif
