@@ -6,6 +6,7 @@
 #include "strescape.h"
 #include "wildcard-match.h"
 #include "migration-protocol.h"
+#include "migration-own-tables.h"
 #include "migration-settings.h"
 #include "migration-store.h"
 #include "migration-user-list.h"
@@ -66,6 +67,14 @@ static int control_parse_args(struct control_context *ctx)
 	(void)doveadm_cmd_param_bool(cctx, "account", &ctx->with_account);
 	if (count != 1) {
 		doveadm_migration_cmd_fail_usage(&ctx->cmd);
+		return -1;
+	}
+	if (ctx->with_account && migration_own_tables_are_set(ctx->cmd.set)) {
+		doveadm_migration_cmd_fail(
+			&ctx->cmd, EX_CONFIG,
+			"--account: accounts are in tables that belong to "
+			"another program (migration_account_lookup): delete "
+			"them there; without --account the record goes");
 		return -1;
 	}
 	return 0;

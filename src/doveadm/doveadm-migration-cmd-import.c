@@ -1,6 +1,7 @@
 /* Copyright (c) 2026 dovecot-migration authors, see the included COPYING file */
 
 #include "lib.h"
+#include "migration-own-tables.h"
 #include "migration-settings.h"
 #include "doveadm-migration-cmd.h"
 #include "doveadm-migration-hash.h"
@@ -103,6 +104,20 @@ static int import_parse_schemes(struct import_context *ctx)
 				   ctx->cmd.set->migration_password_scheme);
 }
 
+/* Nobody would look into the plugin's tables. */
+static int import_check_tables(struct import_context *ctx)
+{
+	if (!migration_own_tables_are_set(ctx->cmd.set))
+		return 0;
+	doveadm_migration_cmd_fail(
+		&ctx->cmd, EX_CONFIG,
+		"import writes into the plugin's own tables, but accounts are "
+		"in tables that belong to another program "
+		"(migration_account_lookup): import with that program; \"add\" "
+		"makes accounts there for users who are to be moved");
+	return -1;
+}
+
 static int import_parse_args(struct import_context *ctx)
 {
 	const struct doveadm_cmd_context *cctx = ctx->cmd.cctx;
@@ -159,7 +174,7 @@ static void cmd_migration_import(struct doveadm_cmd_context *cctx)
 	i_zero(&ctx);
 	doveadm_migration_cmd_init(&ctx.cmd, cctx);
 	ctx.can_hash = doveadm_migration_hash_init();
-	if (import_parse_args(&ctx) == 0)
+	if (import_parse_args(&ctx) == 0 && import_check_tables(&ctx) == 0)
 		import_run(&ctx);
 	doveadm_migration_hash_deinit();
 	doveadm_migration_cmd_deinit(&ctx.cmd);

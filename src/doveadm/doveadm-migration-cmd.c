@@ -148,6 +148,7 @@ int doveadm_migration_cmd_try_store(struct doveadm_migration_cmd *cmd,
 		.connect = cmd->set->migration_db_connect,
 		.event_parent = cmd->event,
 		.create = FALSE,
+		.own = migration_own_tables_get(cmd->pool, cmd->set),
 	};
 	struct cmd_store_open open = { .ret = -1, .error = "no answer" };
 

@@ -93,6 +93,7 @@ void migration_store_delete(struct migration_store *store, const char *username,
 {
 	struct migration_store_write *write;
 
+	i_assert(!with_account || store->own == NULL);
 	write = migration_store_write_begin(store, callback, context);
 	migration_store_delete_details(write, username);
 	store_delete_from(write, "DELETE FROM migration_job WHERE username = ?",
@@ -135,9 +136,7 @@ void migration_store_scrub(struct migration_store *store)
 }
 
 #define FINISH_DUE(also) \
-	"SELECT " MIGRATION_RECORD_COLUMNS " FROM migration_job j " \
-	"JOIN migration_account a ON a.username = j.username " \
-	"WHERE j.provider = ? AND j.phase = ? AND j.control = ? " \
+	"j.provider = ? AND j.phase = ? AND j.control = ? " \
 	"AND j.following_since <= ? AND j.lease_until <= ?" also " LIMIT ?"
 
 static struct sql_statement *
@@ -147,7 +146,9 @@ store_finish_statement(struct migration_store *store, const char *sql,
 {
 	struct sql_statement *stmt;
 
-	stmt = sql_statement_init(store->db, sql);
+	stmt = sql_statement_init(
+		store->db,
+		t_strconcat(migration_store_select_records(store), sql, NULL));
 	sql_statement_bind_str(stmt, 0, provider);
 	migration_store_bind_phase(stmt, 1, MIGRATION_PHASE_FOLLOWING);
 	migration_store_bind_control(stmt, 2, control);

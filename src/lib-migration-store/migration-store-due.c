@@ -10,9 +10,7 @@
 #define STORE_LIST_BATCH 500
 
 #define STORE_DUE(next_sync) \
-	"SELECT " MIGRATION_RECORD_COLUMNS " FROM migration_job j " \
-	"JOIN migration_account a ON a.username = j.username " \
-	"WHERE j.phase = ? AND j.control = ? AND " next_sync " <= ? " \
+	"j.phase = ? AND j.control = ? AND " next_sync " <= ? " \
 	"AND j.provider = ? AND j.lease_until <= ? AND j.credential <> '' "
 #define STORE_NEXT_DUE \
 	"SELECT MIN(next_sync) AS next FROM migration_job WHERE phase = ? " \
@@ -159,7 +157,9 @@ store_due_statement(struct migration_store *store, const char *sql,
 {
 	struct sql_statement *stmt;
 
-	stmt = sql_statement_init(store->db, sql);
+	stmt = sql_statement_init(
+		store->db,
+		t_strconcat(migration_store_select_records(store), sql, NULL));
 	migration_store_bind_phase(stmt, 0, phase);
 	migration_store_bind_control(stmt, 1, MIGRATION_CONTROL_ACTIVE);
 	sql_statement_bind_int64(stmt, 2, now);
@@ -249,10 +249,10 @@ static void store_list_more(struct store_records *records)
 	records->list_last = p_strdup(records->pool, last);
 	stmt = sql_statement_init(
 		records->store->db,
-		"SELECT " MIGRATION_RECORD_COLUMNS " FROM migration_job j "
-		"JOIN migration_account a ON a.username = j.username "
-		"WHERE j.username > ? AND (? = 1 OR j.provider = ?) "
-		"ORDER BY j.username LIMIT ?");
+		t_strconcat(migration_store_select_records(records->store),
+			    "j.username > ? AND (? = 1 OR j.provider = ?) "
+			    "ORDER BY j.username LIMIT ?",
+			    NULL));
 	sql_statement_bind_str(stmt, 0, last);
 	sql_statement_bind_int64(stmt, 1, records->list_all ? 1 : 0);
 	sql_statement_bind_str(stmt, 2, records->list_provider);

@@ -4,9 +4,13 @@
 /* For the files of this folder only. */
 
 #include "migration-compat-sql.h"
+#include "migration-limits.h"
 #include "migration-state.h"
 #include "migration-store.h"
 #include "migration-store-dialect.h"
+
+/* Domain, account, and two of ours around them. */
+#define MIGRATION_STORE_OWN_PARTS (2 * MIGRATION_MAX_STATEMENTS + 2)
 
 struct migration_store_op;
 
@@ -21,6 +25,7 @@ struct migration_store {
 	/* as the driver wants it */
 	char *driver, *connect;
 	bool create;
+	const struct migration_own_tables *own;
 
 	/* given to the driver and not answered yet */
 	struct migration_store_op *started;
@@ -75,6 +80,15 @@ void migration_store_commit(struct migration_store *store,
    if there is no result. */
 int migration_store_next_row(struct sql_result *result, const char **error_r);
 
+/* Of a setting, see migration_store_write_add_own(). */
+struct migration_store_own_part {
+	const char *setting;
+	/* among the setting's, from 1 */
+	unsigned int number;
+	/* UINT_MAX until it was executed */
+	unsigned int rows;
+};
+
 /* A transaction of statements with the rows that the last compare-and-set in
    it affected, and whom to tell. */
 struct migration_store_write {
@@ -84,6 +98,9 @@ struct migration_store_write {
 	void *context;
 	/* rows of the statement that decides, or UINT_MAX */
 	unsigned int rows;
+	/* whose failure is told with the name of the setting */
+	struct migration_store_own_part own[MIGRATION_STORE_OWN_PARTS];
+	unsigned int own_count;
 };
 
 struct migration_store_write *
@@ -129,14 +146,64 @@ void migration_store_write_notes(struct migration_store_write *write,
 void migration_store_delete_details(struct migration_store_write *write,
 				    const char *username);
 
+/* migration-store-own.c: statements of the administrator's. */
+
+struct migration_own_values {
+	const char *user, *domain;
+	const char *provider, *remote_user;
+	const char *password;
+	/* What is left away of a password that is set: see
+	   migration_store_own_sql(). */
+	const char *old_password;
+};
+
+/* As adoption says, without old_password. */
+void migration_own_values_init(struct migration_own_values *values_r,
+			       const struct migration_adoption *adoption);
+/* For the lookup. */
+void migration_own_values_init_user(struct migration_own_values *values_r,
+				    const char *username);
+
+/* SQL text with ?, to be used as a whole or within another statement.
+   %{old_password} is the old password only if the record in the same
+   transaction has the new one: otherwise nothing is equal to it. */
+const char *migration_store_own_sql(const struct migration_statement *own);
+/* Binds what is in it; returns the index behind. */
+unsigned int
+migration_store_own_bind(struct sql_statement *stmt, unsigned int idx,
+			 const struct migration_statement *own,
+			 const struct migration_own_values *values);
+/* Adds all of them, under the name of their setting. */
+void migration_store_write_add_own(struct migration_store_write *write,
+				   const char *setting,
+				   const ARRAY_TYPE(migration_statement) *own,
+				   const struct migration_own_values *values);
+/* Adds one of ours; setting is what must be wrong if it fails, or NULL. */
+void migration_store_write_add_part(struct migration_store_write *write,
+				    const char *setting,
+				    struct sql_statement **stmt);
+/* Names the statement that has failed and says what to do. */
+const char *migration_store_own_error(const struct migration_store_write *write,
+				      const char *error);
+/* The same for the lookup. */
+const char *migration_store_own_lookup_error(struct migration_store *store,
+					     const char *error);
+
 /* Columns of a record: what lookup, due and list select, in this order. */
-#define MIGRATION_RECORD_COLUMNS \
+#define MIGRATION_RECORD_COLUMNS_OF(password, enabled) \
 	"j.username, j.provider, j.remote_user, j.mechanism, j.phase, " \
-	"j.control, j.reason, a.password, j.adopted_password, j.credential, " \
+	"j.control, j.reason, " password \
+	", j.adopted_password, j.credential, " \
 	"j.login, j.attempts, j.error, j.created, j.last_login, j.last_sync, " \
 	"j.next_sync, j.messages_done, j.messages_total, j.bytes_done, " \
-	"j.lease_owner, j.lease_until, a.enabled, j.finish_wanted, " \
+	"j.lease_owner, j.lease_until, " enabled ", j.finish_wanted, " \
 	"j.following_since, j.hold_until, j.notes"
+#define MIGRATION_RECORD_COLUMNS \
+	MIGRATION_RECORD_COLUMNS_OF("a.password", "a.enabled")
+
+/* SELECT of records j up to WHERE; the account is not looked at if it is in
+   tables of the administrator's. */
+const char *migration_store_select_records(struct migration_store *store);
 
 /* Reads the current row into record, allocated from the data stack. Returns
    0, or -1 if the row is not one of ours. */

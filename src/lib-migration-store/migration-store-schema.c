@@ -244,9 +244,26 @@ static const char *const schema_step_8[] = {
 	NULL
 };
 
+/* For accounts in other tables: hold and defer_delivery as above. */
+static const char *const schema_step_9[] = {
+	"CREATE VIEW migration_user_state AS"
+	" SELECT username,"
+	" CASE WHEN (phase = 'initial' AND login IN ('proxy', 'wait'))"
+	" OR (phase <> 'finished' AND control = 'blocked'"
+	" AND reason IN ('local', 'password'))"
+	" THEN 1 ELSE 0 END AS hold,"
+	" CASE WHEN phase = 'initial' AND login IN ('proxy', 'wait')"
+	" AND control = 'active' AND attempts < " DEFER_MAX_ATTEMPTS
+	" THEN 1 ELSE 0 END AS defer_delivery"
+	" FROM migration_job",
+
+	NULL
+};
+
 static const char *const *const schema_steps[] = {
-	schema_step_1, schema_step_2, schema_step_3, schema_step_4,
-	schema_step_5, schema_step_6, schema_step_7, schema_step_8,
+	schema_step_1, schema_step_2, schema_step_3,
+	schema_step_4, schema_step_5, schema_step_6,
+	schema_step_7, schema_step_8, schema_step_9,
 };
 
 struct store_open {

@@ -12,6 +12,7 @@ int migration_store_init(const struct migration_store_settings *set,
 
 	store = i_new(struct migration_store, 1);
 	store->create = set->create;
+	store->own = set->own;
 	store->event = event_create(set->event_parent);
 	event_add_category(store->event, &event_category_migration);
 	store->dialect = migration_dialect_find(set->driver);
@@ -80,6 +81,10 @@ static void store_write_committed(const char *error, void *context)
 {
 	struct migration_store_write *write = context;
 
+	/* PostgreSQL shows rows and statements in further lines */
+	if (error != NULL) {
+		error = migration_store_own_error(write, t_strcut(error, '\n'));
+	}
 	write->callback(error != NULL    ? -1 :
 			write->rows == 0 ? 0 :
 					   1,
@@ -155,6 +160,15 @@ static const char *row_get_str(struct sql_result *result, unsigned int idx)
 	return value == NULL ? "" : t_strdup(value);
 }
 
+/* As the databases and other programs write it. */
+static bool row_is_false(const char *value)
+{
+	static const char *const words[] = { "",   "0",     "f", "n",
+					     "no", "false", NULL };
+
+	return str_array_icase_find(words, value);
+}
+
 int migration_store_read_record(struct sql_result *result,
 				struct migration_record *record_r,
 				const char **error_r)
@@ -203,7 +217,7 @@ int migration_store_read_record(struct sql_result *result,
 	record_r->login = row_get_str(result, 10);
 	record_r->error = row_get_str(result, 12);
 	record_r->lease_owner = row_get_str(result, 20);
-	record_r->account_disabled = strcmp(row_get_str(result, 22), "0") == 0;
+	record_r->account_disabled = row_is_false(row_get_str(result, 22));
 	for (i = 0; i < NUMBER_COUNT; i++) {
 		if (row_get_number(result, number_columns[i], &numbers[i]) <
 		    0) {
@@ -229,7 +243,19 @@ int migration_store_read_record(struct sql_result *result,
 	return 0;
 }
 
+const char *migration_store_select_records(struct migration_store *store)
+{
+	return store->own != NULL ?
+		       "SELECT " MIGRATION_RECORD_COLUMNS_OF(
+			       "j.adopted_password",
+			       "1") " FROM migration_job j WHERE " :
+		       "SELECT " MIGRATION_RECORD_COLUMNS
+		       " FROM migration_job j JOIN migration_account a "
+		       "ON a.username = j.username WHERE ";
+}
+
 struct store_lookup {
+	struct migration_store *store;
 	migration_store_lookup_callback_t *callback;
 	void *context;
 };
@@ -246,6 +272,10 @@ store_lookup_result(struct sql_result *result, const char *error, void *context)
 	ret = migration_store_next_row(result, &error);
 	if (ret < 0) {
 		found = MIGRATION_STORE_ERROR;
+		if (result != NULL) {
+			error = migration_store_own_lookup_error(
+				lookup->store, t_strcut(error, '\n'));
+		}
 	} else if (ret > 0 && sql_result_get_field_value(result, 0) == NULL) {
 		found = MIGRATION_STORE_ACCOUNT;
 	} else if (ret > 0) {
@@ -263,6 +293,41 @@ store_lookup_result(struct sql_result *result, const char *error, void *context)
 	i_free(lookup);
 }
 
+static struct sql_statement *
+store_lookup_account(struct migration_store *store, const char *username)
+{
+	struct sql_statement *stmt;
+
+	stmt = sql_statement_init(
+		store->db,
+		"SELECT " MIGRATION_RECORD_COLUMNS " FROM migration_account a "
+		"LEFT JOIN migration_job j ON j.username = a.username "
+		"WHERE a.username = ?");
+	sql_statement_bind_str(stmt, 0, username);
+	return stmt;
+}
+
+static struct sql_statement *
+store_lookup_own(struct migration_store *store, const char *username)
+{
+	const struct migration_statement *lookup = &store->own->lookup;
+	struct migration_own_values values;
+	struct sql_statement *stmt;
+	unsigned int idx;
+
+	migration_own_values_init_user(&values, username);
+	stmt = sql_statement_init(store->db,
+				  t_strconcat("SELECT " MIGRATION_RECORD_COLUMNS
+					      " FROM (",
+					      migration_store_own_sql(lookup),
+					      ") a LEFT JOIN migration_job j "
+					      "ON j.username = ?",
+					      NULL));
+	idx = migration_store_own_bind(stmt, 0, lookup, &values);
+	sql_statement_bind_str(stmt, idx, username);
+	return stmt;
+}
+
 void migration_store_lookup(struct migration_store *store, const char *username,
 			    migration_store_lookup_callback_t *callback,
 			    void *context)
@@ -271,14 +336,11 @@ void migration_store_lookup(struct migration_store *store, const char *username,
 	struct sql_statement *stmt;
 
 	lookup = i_new(struct store_lookup, 1);
+	lookup->store = store;
 	lookup->callback = callback;
 	lookup->context = context;
 
-	stmt = sql_statement_init(
-		store->db,
-		"SELECT " MIGRATION_RECORD_COLUMNS " FROM migration_account a "
-		"LEFT JOIN migration_job j ON j.username = a.username "
-		"WHERE a.username = ?");
-	sql_statement_bind_str(stmt, 0, username);
+	stmt = store->own != NULL ? store_lookup_own(store, username) :
+				    store_lookup_account(store, username);
 	migration_store_query(store, &stmt, store_lookup_result, lookup);
 }

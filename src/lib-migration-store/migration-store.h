@@ -20,6 +20,7 @@
 #include "migration-import.h"
 #include "migration-mailbox.h"
 #include "migration-note.h"
+#include "migration-own-tables.h"
 #include "migration-provider-probe.h"
 #include "migration-record.h"
 
@@ -32,6 +33,9 @@ struct migration_store_settings {
 	/* Make the database if there is none, and make or upgrade the tables.
 	   Only the queue does this. */
 	bool create;
+	/* Where accounts are, NULL = in tables of the plugin's; must stay valid
+	   as long as the store. */
+	const struct migration_own_tables *own;
 };
 
 enum migration_store_found {
@@ -40,7 +44,8 @@ enum migration_store_found {
 	/* An account without a migration record. */
 	MIGRATION_STORE_ACCOUNT,
 	/* An account with a migration record. A record whose account was
-	   deleted counts as gone, here and in every list. */
+	   deleted counts as gone, here and, if accounts are in the plugin's
+	   tables, in every list. */
 	MIGRATION_STORE_RECORD,
 };
 
@@ -104,7 +109,9 @@ void migration_store_lookup(struct migration_store *store, const char *username,
 			    void *context);
 
 /* Creates the domain if it is missing, the account and the record in one
-   transaction; 0 if the account exists already. */
+   transaction; 0 if the account exists already. With tables of the
+   administrator's that is an error, as everything else that their statements
+   complain about; nothing of it stays then. */
 void migration_store_adopt(struct migration_store *store,
 			   const struct migration_adoption *adoption,
 			   time_t now, migration_store_callback_t *callback,
@@ -191,7 +198,8 @@ void migration_store_reseal(struct migration_store *store, const char *username,
 			    migration_store_callback_t *callback,
 			    void *context);
 /* Forgets the record with its credential, and the account as well if
-   with_account is set; 0 if there was nothing of what is to be forgotten. */
+   with_account is set, which must be in the plugin's tables; 0 if there was
+   nothing of what is to be forgotten. */
 void migration_store_delete(struct migration_store *store, const char *username,
 			    bool with_account,
 			    migration_store_callback_t *callback,

@@ -65,4 +65,8 @@
 /* Longest line of our own socket protocols: a sealed box and some names. */
 #define MIGRATION_MAX_LINE_BYTES (32 * 1024)
 
+/* SQL statements in one of the settings migration_account_* and
+   migration_domain_create. */
+#define MIGRATION_MAX_STATEMENTS 12
+
 #endif

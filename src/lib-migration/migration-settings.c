@@ -11,6 +11,7 @@
 #include "migration-features.h"
 #include "migration-limits.h"
 #include "migration-master.h"
+#include "migration-own-tables.h"
 #include "migration-provider.h"
 #include "migration-settings.h"
 #include "migration-state.h"
@@ -165,17 +166,6 @@ const struct setting_parser_info migration_setting_parser_info = {
 };
 
 /* <settings checks> */
-static bool check_not_yet(const char *where, const char *key, bool is_default,
-			  const char **error_r)
-{
-	if (is_default)
-		return TRUE;
-	*error_r = t_strdup_printf("%s%s: this version does not support any "
-				   "value but the default",
-				   where, key);
-	return FALSE;
-}
-
 static bool check_host(const char *where, const char *key, const char *host,
 		       const char **error_r)
 {
@@ -308,18 +298,13 @@ migration_provider_settings_check(void *_set, pool_t pool ATTR_UNUSED,
 	       check_provider_master(set, where, error_r);
 }
 
-static bool check_settings_not_yet(const struct migration_settings *set,
-				   const char **error_r)
+static bool
+check_own_tables(const struct migration_settings *set, const char **error_r)
 {
-	return check_not_yet("", "migration_account_lookup",
-			     *set->migration_account_lookup == '\0', error_r) &&
-	       check_not_yet("", "migration_account_create",
-			     *set->migration_account_create == '\0', error_r) &&
-	       check_not_yet("", "migration_account_password",
-			     *set->migration_account_password == '\0',
-			     error_r) &&
-	       check_not_yet("", "migration_domain_create",
-			     *set->migration_domain_create == '\0', error_r);
+	const struct migration_own_tables *own;
+
+	return migration_own_tables_parse(pool_datastack_create(), set, &own,
+					  error_r) >= 0;
 }
 
 static bool
@@ -369,7 +354,7 @@ static bool migration_settings_check(MIGRATION_EXT_CHECK_ARGS)
 				 &set->provider_names, &set->providers, pool,
 				 error_r) < 0)
 		return FALSE;
-	if (!check_settings_not_yet(set, error_r))
+	if (!check_own_tables(set, error_r))
 		return FALSE;
 	if (!migration_db_connect_is_valid(set->migration_db_driver,
 					   set->migration_db_connect,

@@ -4,11 +4,7 @@
 /* The settings of dovecot.conf. One definition is linked into all programs:
    the settings module (doveconf and the config process check with it), auth,
    the queue, the worker and doveadm. Each reads them in its own way; the
-   structs stay valid as long as the pool that the reader chose.
-
-   Settings that this version does not act on yet exist under their final
-   name, and any value but the default is refused, so that none is silently
-   without effect. */
+   structs stay valid as long as the pool that the reader chose. */
 
 #include "array.h"
 #include "net.h"
@@ -77,6 +73,7 @@ struct migration_settings {
 	const char *migration_private_key_file;
 	const char *migration_quota;
 	const char *migration_remote_deletes;
+	/* As migration_own_tables_parse() takes them */
 	const char *migration_account_lookup;
 	const char *migration_account_create;
 	const char *migration_account_password;

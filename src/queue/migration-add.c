@@ -170,7 +170,9 @@ static void add_looked_up(enum migration_store_found found,
 
 	switch (found) {
 	case MIGRATION_STORE_ERROR:
-		add_refuse(add, EX_TEMPFAIL, error);
+		/* see migration-adopt.c */
+		add_refuse(add, EX_TEMPFAIL,
+			   add->error != NULL ? add->error : error);
 		return;
 	case MIGRATION_STORE_NOTHING:
 		add_new(add);

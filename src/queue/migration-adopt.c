@@ -111,7 +111,10 @@ static void adopt_looked(enum migration_store_found found,
 
 	switch (found) {
 	case MIGRATION_STORE_ERROR:
-		adopt_finish(adopt, MIGRATION_ADOPT_FAILED, error);
+		/* after a statement that has failed PostgreSQL's connection is
+		   made anew: that is not why */
+		adopt_finish(adopt, MIGRATION_ADOPT_FAILED,
+			     adopt->error != NULL ? adopt->error : error);
 		return;
 	case MIGRATION_STORE_ACCOUNT:
 		adopt_finish(adopt, MIGRATION_ADOPT_HOME, NULL);

@@ -31,6 +31,8 @@ struct control_request {
 	const char *text;
 	/* its state before */
 	const char *from;
+	/* its account was deleted by hand */
+	bool missing;
 };
 
 static void control_look(struct control_request *control);
@@ -121,6 +123,10 @@ static void control_written(int ret, const char *error, void *context)
 		control_refuse(control, EX_TEMPFAIL, error);
 		return;
 	}
+	if (ret == 0 && control->missing) {
+		control_refuse(control, EX_NOUSER, "no such user");
+		return;
+	}
 	if (ret == 0) {
 		if (control->tries >= CONTROL_MAX_TRIES) {
 			control_refuse(control, EX_TEMPFAIL,
@@ -195,6 +201,24 @@ static void control_record(struct control_request *control,
 				before, &record, control_written, control);
 }
 
+/* Its account may have been deleted by hand, and the record be left. */
+static void control_nothing(struct control_request *control)
+{
+	const struct migration_record nothing = {
+		.username = control->username,
+		.provider = "",
+	};
+
+	if (control->command != MIGRATION_COMMAND_DELETE ||
+	    control->with_account) {
+		control_refuse(control, EX_NOUSER, "no such user");
+		return;
+	}
+	control->from = MIGRATION_TRANSITION_NONE;
+	control->missing = TRUE;
+	control_delete(control, &nothing);
+}
+
 /* An account that is not, or no longer, being migrated. */
 static void control_account(struct control_request *control)
 {
@@ -223,7 +247,7 @@ static void control_looked_up(enum migration_store_found found,
 		control_refuse(control, EX_TEMPFAIL, error);
 		return;
 	case MIGRATION_STORE_NOTHING:
-		control_refuse(control, EX_NOUSER, "no such user");
+		control_nothing(control);
 		return;
 	case MIGRATION_STORE_ACCOUNT:
 		control_account(control);

@@ -65,7 +65,7 @@ static void create_sqlite_file(const char *path)
 	i_close_fd(&fd);
 }
 
-static void main_init(const struct migration_settings *set)
+static void main_init(const struct migration_settings *set, pool_t own_pool)
 {
 	const char *base_dir =
 		master_service_get_service_settings(master_service)->base_dir;
@@ -76,6 +76,7 @@ static void main_init(const struct migration_settings *set)
 	store_set.driver = set->migration_db_driver;
 	store_set.connect = set->migration_db_connect;
 	store_set.create = TRUE;
+	store_set.own = migration_own_tables_get(own_pool, set);
 	if (migration_store_init(&store_set, &store, &error) < 0)
 		i_fatal("migration_db_driver: %s", error);
 
@@ -121,7 +122,7 @@ int main(int argc, char *argv[])
 	master_service_set_die_callback(master_service, main_die);
 	master_service_init_finish(master_service);
 
-	main_init(set);
+	main_init(set, set_pool);
 	master_service_run(master_service, client_connected);
 	main_deinit();
 

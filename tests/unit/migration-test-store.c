@@ -147,6 +147,7 @@ void test_store_undo_to_7(struct migration_store *store)
 		"DROP TABLE migration_domain_alias",
 		"DROP TABLE migration_relay_domain",
 		"DROP TABLE migration_alias",
+		"DROP VIEW migration_user_state",
 		"DELETE FROM migration_schema WHERE version > 7",
 	};
 	unsigned int i;

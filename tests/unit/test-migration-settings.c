@@ -16,6 +16,12 @@
 	"migration_provider/"name"/host=imap.old.example"
 #define P "migration_provider/p/"
 #define LINES_MAX 12
+#define LOOKUP "migration_account_lookup=SELECT p FROM a WHERE u = %{user}"
+#define CREATE \
+	"migration_account_create=INSERT INTO a VALUES (%{user}, %{password})"
+#define PASSWORD \
+	"migration_account_password=UPDATE a SET p = %{password} " \
+	"WHERE p = %{old_password}"
 
 static pool_t test_pool;
 
@@ -267,8 +273,11 @@ static void test_migration_settings_good(void)
 		{ "migration_quota=ignore" },
 		{ "migration_remote_deletes=keep" },
 		{ "migration_remote_deletes=follow" },
-		/* the defaults of what is not supported yet */
+		/* tables of one's own */
 		{ "migration_db_driver=sqlite", "migration_account_lookup=" },
+		{ LOOKUP, CREATE, PASSWORD },
+		{ LOOKUP, CREATE, PASSWORD,
+		  "migration_domain_create=INSERT INTO d VALUES (%{domain})" },
 	};
 	struct migration_settings *set;
 	const char *error;
@@ -284,7 +293,11 @@ static void test_migration_settings_good(void)
 	test_end();
 }
 
-#define NOT_YET ": this version does not support any value but the default"
+#define MISSING \
+	"missing. migration_account_lookup, migration_account_create and " \
+	"migration_account_password are needed together " \
+	"(migration_domain_create beside them, if domains are to be made), " \
+	"or none of them"
 
 static const struct {
 	const char *lines[LINES_MAX];
@@ -361,14 +374,39 @@ static const struct {
 	  "migration_provider p: master_password: it is empty, too long, or "
 	  "has characters that cannot be sent (of a file the first line is "
 	  "all)" },
-	{ { "migration_account_lookup=SELECT 1" },
-	  "migration_account_lookup"NOT_YET },
+	/* tables of one's own */
 	{ { "migration_account_create=INSERT" },
-	  "migration_account_create"NOT_YET },
-	{ { "migration_account_password=UPDATE" },
-	  "migration_account_password"NOT_YET },
+	  "migration_account_lookup, migration_account_password: "MISSING },
 	{ { "migration_domain_create=INSERT" },
-	  "migration_domain_create"NOT_YET },
+	  "migration_account_lookup, migration_account_create, "
+	  "migration_account_password: "MISSING },
+	{ { LOOKUP, CREATE }, "migration_account_password: "MISSING },
+	{ { "migration_account_lookup=SELECT %{usr}", CREATE, PASSWORD },
+	  "migration_account_lookup: unknown variable %{usr}, there are "
+	  "%{user}, %{username}, %{domain}" },
+	{ { "migration_account_lookup=SELECT %{password}", CREATE, PASSWORD },
+	  "migration_account_lookup: there is no variable %{password}, there "
+	  "are %{user}, %{username}, %{domain}" },
+	{ { "migration_account_lookup=SELECT 1; SELECT 2", CREATE, PASSWORD },
+	  "migration_account_lookup: more than 1 statement" },
+	{ { "migration_account_lookup=SELECT 1", CREATE, PASSWORD },
+	  "migration_account_lookup: %{user} is missing" },
+	{ { "migration_account_lookup=SELECT %{username}", CREATE, PASSWORD },
+	  "migration_account_lookup: %{domain} is missing" },
+	{ { LOOKUP, "migration_account_create=SELECT %{user}", PASSWORD },
+	  "migration_account_create: 'SELECT' cannot begin a statement here, "
+	  "but INSERT, UPDATE, DELETE, REPLACE, WITH can" },
+	{ { LOOKUP, "migration_account_create=INSERT %{user}", PASSWORD },
+	  "migration_account_create: %{password} is missing" },
+	{ { LOOKUP, CREATE,
+	    "migration_account_password=UPDATE a SET p = %{password}" },
+	  "migration_account_password: %{old_password} is missing: without "
+	  "\"AND password = %{old_password}\" a password that was changed "
+	  "here would be lost" },
+	{ { LOOKUP, CREATE, PASSWORD, "migration_domain_create=INSERT 'a" },
+	  "migration_domain_create: the quote ' is not closed: 'a" },
+	{ { LOOKUP, CREATE, PASSWORD, "migration_domain_create=INSERT 1" },
+	  "migration_domain_create: %{domain} is missing" },
 	/* global */
 	{ { "migration_switch_timeout=0" },
 	  "migration_switch_timeout: must be 1..600 seconds, because logins "

@@ -36,9 +36,9 @@ static void test_migration_store_create(void)
 	test_assert_strcmp(test_store_value(store, "PRAGMA journal_mode"),
 			   "wal");
 	test_assert_strcmp(test_store_value(store,
-		"SELECT COUNT(*) FROM migration_schema"), "8");
+		"SELECT COUNT(*) FROM migration_schema"), "9");
 	test_assert_strcmp(test_store_value(store,
-		"SELECT MAX(version) FROM migration_schema"), "8");
+		"SELECT MAX(version) FROM migration_schema"), "9");
 	/* what the shipped conf.d asks */
 	test_assert(test_store_value(store,
 		"SELECT username, password, hold FROM migration_passdb") ==
@@ -54,7 +54,7 @@ static void test_migration_store_create(void)
 	/* twice is once */
 	test_assert(test_store_try_open(store) == 1);
 	test_assert_strcmp(test_store_value(store,
-		"SELECT COUNT(*) FROM migration_schema"), "8");
+		"SELECT COUNT(*) FROM migration_schema"), "9");
 	migration_store_wait(store);
 	migration_store_deinit(&store);
 	test_assert(store == NULL);
@@ -75,7 +75,7 @@ static void test_migration_store_reopen(void)
 
 	store = test_store_open();
 	test_assert_strcmp(test_store_value(store,
-		"SELECT COUNT(*) FROM migration_schema"), "8");
+		"SELECT COUNT(*) FROM migration_schema"), "9");
 	test_assert(test_store_lookup(store, "user@old.example", &record) ==
 		    MIGRATION_STORE_RECORD);
 	migration_store_deinit(&store);
