@@ -410,12 +410,22 @@ pull_as_user(const struct migration_pull_settings *set, struct mail_user *user,
 	return outcome;
 }
 
+/* A userdb that does not answer looks like one whose answer is wrong, but for
+   the text. */
+static enum migration_outcome pull_blame_lookup(int ret, const char *error)
+{
+	return ret == -1 || strcmp(error, MAIL_ERRSTR_CRITICAL_MSG) == 0 ?
+		       MIGRATION_OUTCOME_TEMPORARY :
+		       MIGRATION_OUTCOME_LOCAL;
+}
+
 static enum migration_outcome
 pull_become_user(const struct migration_pull_settings *set,
 		 struct mail_storage_service_user **service_r,
 		 struct mail_user **user_r, const char **error_r)
 {
 	struct mail_storage_service_input input;
+	enum migration_outcome outcome;
 	int ret;
 
 	migration_storage_input_init(&input);
@@ -429,9 +439,9 @@ pull_become_user(const struct migration_pull_settings *set,
 		return MIGRATION_OUTCOME_ACCOUNT;
 	}
 	if (ret < 0) {
+		outcome = pull_blame_lookup(ret, *error_r);
 		*error_r = t_strdup_printf("User lookup failed: %s", *error_r);
-		return ret == -1 ? MIGRATION_OUTCOME_TEMPORARY :
-				   MIGRATION_OUTCOME_LOCAL;
+		return outcome;
 	}
 	/* from here on as the user, and nobody else any more */
 	if (mail_storage_service_next(set->storage, *service_r, user_r,

@@ -156,3 +156,27 @@ def test_locked(folders, make_target, mail_format, kind):
         target.doveadm("migration", "sync", "-u", USER, check=True)
         assert notes(target) == []
         assert_moved(old, target, USER)
+
+
+def change_userdb(target, old_view, new_view):
+    for path in (target.folder / "conf.d").iterdir():
+        path.write_text(path.read_text().replace(f"FROM {old_view}",
+                                                 f"FROM {new_view}"))
+    target.reload()
+
+
+def test_userdb_fails(old, make_target):
+    """As when its database is restarted: nobody need do anything about it."""
+    target = make_target(
+        {"oldhost": plain_provider(old.ports["imap"], "old.example")},
+        overrides={"migration_login": "local"})
+    assert_answer(target.login(USER, PASSWORD), "OK")
+    target.store.wait_moved(USER)
+    change_userdb(target, "migration_userdb", "no_such_view")
+    target.doveadm("migration", "sync", "-u", USER)
+    target.store.wait_tried(USER)
+    job = target.store.job(USER)
+    assert (job["control"], job["reason"]) == ("active", "")
+    assert "User lookup failed" in job["error"]
+    change_userdb(target, "no_such_view", "migration_userdb")
+    target.store.wait_for(USER, attempts=0, error="")
