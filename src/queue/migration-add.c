@@ -57,7 +57,8 @@ static void add_answer(struct add_request *add, enum migration_change change,
 	const struct migration_control_result result = {
 		.change = change,
 		.state = migration_state_to_string(
-			migration_state(record, ioloop_time)),
+			migration_state(record,
+					migration_queue_now(add->queue))),
 		.text = add->text,
 	};
 
@@ -120,7 +121,8 @@ static void add_new(struct add_request *add)
 	}
 	i_zero(&add->record);
 	migration_store_adopt(migration_queue_get_store(add->queue), &adoption,
-			      ioloop_time, add_written, add);
+			      migration_queue_now(add->queue), add_written,
+			      add);
 }
 
 static void
@@ -130,7 +132,8 @@ add_again(struct add_request *add, const struct migration_record *before)
 
 	add->record = *migration_record_dup(add->pool, before);
 	change = migration_addition_again(&add->record, &add->addition,
-					  ioloop_time, &add->text);
+					  migration_queue_now(add->queue),
+					  &add->text);
 	add->text = p_strdup(add->pool, add->text);
 	switch (change) {
 	case MIGRATION_CHANGE_REFUSED:
