@@ -86,11 +86,13 @@ export_print(struct export_context *ctx, const struct migration_record *record)
 	if (ctx->format != MIGRATION_EXPORT_JSON) {
 		doveadm_print(migration_export_record(ctx->format, record,
 						      provider, ctx->count,
-						      ioloop_time));
+						      migration_store_now(
+							      ctx->cmd.store)));
 		return;
 	}
 	for (i = 0; i < migration_export_columns_count; i++) {
-		doveadm_print(migration_export_value(record, i, ioloop_time));
+		doveadm_print(migration_export_value(
+			record, i, migration_store_now(ctx->cmd.store)));
 	}
 }
 

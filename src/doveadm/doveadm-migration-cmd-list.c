@@ -70,7 +70,8 @@ static int list_parse_args(struct list_context *ctx)
 static void
 list_record(struct list_context *ctx, const struct migration_record *record)
 {
-	enum migration_state state = migration_state(record, ioloop_time);
+	enum migration_state state =
+		migration_state(record, migration_store_now(ctx->cmd.store));
 
 	if ((ctx->state_set && state != ctx->state) ||
 	    (ctx->mask != NULL &&

@@ -87,7 +87,8 @@ provider_list_callback(int ret, const struct migration_record *record,
 		if (strcmp(row->set->name, record->provider) != 0)
 			continue;
 		row->users++;
-		if (migration_state(record, ioloop_time) ==
+		if (migration_state(record,
+				    migration_store_now(ctx->cmd.store)) ==
 		    MIGRATION_STATE_SYNCING)
 			row->syncing++;
 		break;

@@ -194,9 +194,9 @@ static void show_finish(const struct migration_settings *set,
 }
 
 static void show_record(const struct migration_settings *set,
-			const struct migration_record *record)
+			const struct migration_record *record, time_t now)
 {
-	enum migration_state state = migration_state(record, ioloop_time);
+	enum migration_state state = migration_state(record, now);
 	bool changed =
 		strcmp(record->account_password, record->adopted_password) != 0;
 
@@ -227,7 +227,7 @@ static void show_record(const struct migration_settings *set,
 		      migration_credential_is_master(record->credential) ?
 			      MIGRATION_CREDENTIAL_MASTER :
 			      "sealed");
-	doveadm_print(show_next(record, ioloop_time));
+	doveadm_print(show_next(record, now));
 }
 
 static int show_queue_line(const char *const *args, void *context)
@@ -248,7 +248,7 @@ static void show_ask_rate(struct show_context *ctx)
 {
 	const char *request, *error;
 
-	if (migration_state(ctx->record, ioloop_time) !=
+	if (migration_state(ctx->record, migration_store_now(ctx->cmd.store)) !=
 	    MIGRATION_STATE_SYNCING)
 		return;
 	request = t_strdup_printf(MIGRATION_VERB_RATE "\t%s",
@@ -271,7 +271,8 @@ static void show_print(struct show_context *ctx)
 		doveadm_migration_cmd_print_columns(show_rate_columns);
 	if (eta)
 		doveadm_migration_cmd_print_columns(show_eta_columns);
-	show_record(ctx->cmd.set, ctx->record);
+	show_record(ctx->cmd.set, ctx->record,
+		    migration_store_now(ctx->cmd.store));
 	if (moving) {
 		doveadm_print(t_strdup_printf(
 			"%" PRIu64 ".%03u", ctx->rate.messages_per_ksec / 1000,

@@ -35,7 +35,8 @@ static void status_callback(int ret, const struct migration_record *record,
 					   error);
 	} else if (ret > 0) {
 		ctx->total++;
-		ctx->by_state[migration_state(record, ioloop_time)]++;
+		ctx->by_state[migration_state(
+			record, migration_store_now(ctx->cmd.store))]++;
 	}
 }
 

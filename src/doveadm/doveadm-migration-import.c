@@ -361,7 +361,8 @@ static void import_write(struct doveadm_migration_import *import)
 	rows = array_get(&import->rows, &count);
 	if (import->set.check || count == 0)
 		return;
-	migration_store_import(import->cmd->store, rows, count, ioloop_time,
+	migration_store_import(import->cmd->store, rows, count,
+			       migration_store_now(import->cmd->store),
 			       import_written, import);
 	migration_store_wait(import->cmd->store);
 	import_forget_newcomers(import);

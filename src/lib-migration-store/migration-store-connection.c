@@ -420,7 +420,10 @@ void migration_store_connect(struct migration_store *store,
 		store_op_fail(op, store_not_connected(store));
 	} else {
 		/* the pool sends it as soon as it is connected */
-		op->stmt = sql_statement_init(store->db, "SELECT 1");
+		op->stmt = sql_statement_init(
+			store->db,
+			t_strdup_printf("SELECT %s",
+					migration_store_sql_now(store)));
 		store_op_start(op);
 	}
 	io_loop_set_current(prev_ioloop);

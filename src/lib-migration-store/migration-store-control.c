@@ -23,13 +23,15 @@ void migration_store_control(struct migration_store *store,
 {
 	struct migration_store_write *write;
 	struct sql_statement *stmt;
+	bool drops_lease;
 
 	write = migration_store_write_begin(store, callback, context);
 	/* not the lease of a sync that may go on, which progress extends */
+	drops_lease = *before->lease_owner != '\0' &&
+		      *record->lease_owner == '\0';
 	stmt = sql_statement_init(store->db,
-				  migration_state_may_sync(record) ?
-					  CONTROL_SET CONTROL_WHERE :
-					  CONTROL_SET
+				  !drops_lease ? CONTROL_SET CONTROL_WHERE :
+						 CONTROL_SET
 					  ", lease_owner = '', "
 					  "lease_until = 0" CONTROL_WHERE);
 	migration_store_bind_phase(stmt, 0, record->phase);

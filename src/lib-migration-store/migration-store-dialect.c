@@ -134,6 +134,21 @@ const char *migration_dialect_unlock(enum migration_dialect dialect)
 	i_unreached();
 }
 
+const char *migration_dialect_now(enum migration_dialect dialect)
+{
+	switch (dialect) {
+	case MIGRATION_DIALECT_SQLITE:
+		return NULL;
+	case MIGRATION_DIALECT_PGSQL:
+		/* now() is when the transaction began */
+		return "CAST(FLOOR(EXTRACT(EPOCH FROM clock_timestamp())) "
+		       "AS BIGINT)";
+	case MIGRATION_DIALECT_MYSQL:
+		return "UNIX_TIMESTAMP()";
+	}
+	i_unreached();
+}
+
 const char *migration_dialect_table_exists(enum migration_dialect dialect,
 					   const char *table)
 {

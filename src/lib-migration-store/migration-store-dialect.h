@@ -26,6 +26,8 @@ bool migration_dialect_has_transactional_ddl(enum migration_dialect dialect);
    does it at a time; NULL if that is not needed. */
 const char *migration_dialect_lock(enum migration_dialect dialect);
 const char *migration_dialect_unlock(enum migration_dialect dialect);
+/* The server's time in seconds, as an expression; NULL if there is no server. */
+const char *migration_dialect_now(enum migration_dialect dialect);
 /* Selects a number: 0 if this table does not exist, or may not be seen. */
 const char *migration_dialect_table_exists(enum migration_dialect dialect,
 					   const char *table);

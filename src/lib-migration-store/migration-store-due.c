@@ -38,6 +38,7 @@ struct store_records {
 };
 
 struct store_time {
+	struct migration_store *store;
 	migration_store_time_callback_t *callback;
 	void *context;
 };
@@ -202,6 +203,10 @@ store_time_result(struct sql_result *result, const char *error, void *context)
 	if (ret < 0) {
 		req->callback(-1, 0, error, req->context);
 	} else {
+		migration_store_clock_set(
+			req->store,
+			ret == 0 ? NULL :
+				   sql_result_get_field_value(result, 1));
 		value = ret == 0 ? NULL : sql_result_get_field_value(result, 0);
 		if (value == NULL || str_to_time(value, &next) < 0)
 			req->callback(0, 0, NULL, req->context);
@@ -223,13 +228,16 @@ void migration_store_next_due(struct migration_store *store, time_t now,
 	unsigned int i;
 
 	req = i_new(struct store_time, 1);
+	req->store = store;
 	req->callback = callback;
 	req->context = context;
 
 	/* each of them is one look into the index */
-	stmt = sql_statement_init(store->db,
-				  "SELECT MIN(next) FROM (" STORE_NEXT_DUE
-				  " UNION ALL " STORE_NEXT_DUE ") n");
+	stmt = sql_statement_init(
+		store->db,
+		t_strdup_printf("SELECT MIN(next), %s FROM (" STORE_NEXT_DUE
+				" UNION ALL " STORE_NEXT_DUE ") n",
+				migration_store_sql_now(store)));
 	for (i = 0; i < N_ELEMENTS(phases); i++) {
 		migration_store_bind_phase(stmt, i * 3, phases[i]);
 		migration_store_bind_control(stmt, i * 3 + 1,

@@ -12,10 +12,10 @@ static void store_bind_may_sync(struct sql_statement *stmt, unsigned int idx)
 	migration_store_bind_phase(stmt, idx + 1, MIGRATION_PHASE_FINISHED);
 }
 
-void migration_store_lease(struct migration_store *store,
-			   const struct migration_record *record,
-			   const char *owner, time_t now, time_t until,
-			   migration_store_callback_t *callback, void *context)
+static void store_lease(struct migration_store *store,
+			const struct migration_record *record, bool paused_too,
+			const char *owner, time_t now, time_t until,
+			migration_store_callback_t *callback, void *context)
 {
 	struct migration_store_write *write;
 	struct sql_statement *stmt;
@@ -23,20 +23,42 @@ void migration_store_lease(struct migration_store *store,
 	write = migration_store_write_begin(store, callback, context);
 	stmt = sql_statement_init(
 		store->db,
-		"UPDATE migration_job SET lease_owner = ?, lease_until = ?, "
-		"hold_until = 0 WHERE username = ? AND lease_until <= ? "
-		"AND phase = ? AND control = ? AND credential = ? "
-		"AND control <> ? AND phase <> ?");
+		t_strdup_printf("UPDATE migration_job SET lease_owner = ?, "
+				"lease_until = %s, hold_until = 0 "
+				"WHERE username = ? AND lease_until <= %s "
+				"AND phase = ? AND control = ? "
+				"AND credential = ? AND phase <> ?%s",
+				migration_store_sql_time(store, until),
+				migration_store_sql_time(store, now),
+				paused_too ? "" : " AND control <> ?"));
 	sql_statement_bind_str(stmt, 0, owner);
-	sql_statement_bind_int64(stmt, 1, until);
-	sql_statement_bind_str(stmt, 2, record->username);
-	sql_statement_bind_int64(stmt, 3, now);
-	migration_store_bind_phase(stmt, 4, record->phase);
-	migration_store_bind_control(stmt, 5, record->control);
-	sql_statement_bind_str(stmt, 6, record->credential);
-	store_bind_may_sync(stmt, 7);
+	sql_statement_bind_str(stmt, 1, record->username);
+	migration_store_bind_phase(stmt, 2, record->phase);
+	migration_store_bind_control(stmt, 3, record->control);
+	sql_statement_bind_str(stmt, 4, record->credential);
+	migration_store_bind_phase(stmt, 5, MIGRATION_PHASE_FINISHED);
+	if (!paused_too)
+		migration_store_bind_control(stmt, 6, MIGRATION_CONTROL_PAUSED);
 	migration_store_write_decide(write, &stmt);
 	migration_store_write_commit(&write);
+}
+
+void migration_store_lease(struct migration_store *store,
+			   const struct migration_record *record,
+			   const char *owner, time_t now, time_t until,
+			   migration_store_callback_t *callback, void *context)
+{
+	store_lease(store, record, FALSE, owner, now, until, callback, context);
+}
+
+void migration_store_lease_to_compare(struct migration_store *store,
+				      const struct migration_record *record,
+				      const char *owner, time_t now,
+				      time_t until,
+				      migration_store_callback_t *callback,
+				      void *context)
+{
+	store_lease(store, record, TRUE, owner, now, until, callback, context);
 }
 
 void migration_store_progress(struct migration_store *store,
@@ -52,17 +74,19 @@ void migration_store_progress(struct migration_store *store,
 	migration_store_write_mailboxes(write, record, changes);
 	stmt = sql_statement_init(
 		store->db,
-		"UPDATE migration_job SET messages_done = ?, "
-		"messages_total = ?, bytes_done = ?, lease_until = ? "
-		"WHERE username = ? AND lease_owner = ? "
-		"AND control <> ? AND phase <> ?");
+		t_strdup_printf("UPDATE migration_job SET messages_done = ?, "
+				"messages_total = ?, bytes_done = ?, "
+				"lease_until = %s "
+				"WHERE username = ? AND lease_owner = ? "
+				"AND control <> ? AND phase <> ?",
+				migration_store_sql_time(store,
+							 record->lease_until)));
 	sql_statement_bind_int64(stmt, 0, record->messages_done);
 	sql_statement_bind_int64(stmt, 1, record->messages_total);
 	sql_statement_bind_int64(stmt, 2, record->bytes_done);
-	sql_statement_bind_int64(stmt, 3, record->lease_until);
-	sql_statement_bind_str(stmt, 4, record->username);
-	sql_statement_bind_str(stmt, 5, record->lease_owner);
-	store_bind_may_sync(stmt, 6);
+	sql_statement_bind_str(stmt, 3, record->username);
+	sql_statement_bind_str(stmt, 4, record->lease_owner);
+	store_bind_may_sync(stmt, 5);
 	migration_store_write_decide(write, &stmt);
 	migration_store_write_commit(&write);
 }
@@ -79,12 +103,13 @@ void migration_store_keep_lease(struct migration_store *store,
 	write = migration_store_write_begin(store, callback, context);
 	stmt = sql_statement_init(
 		store->db,
-		"UPDATE migration_job SET lease_owner = ?, lease_until = ? "
-		"WHERE username = ? AND lease_owner = ?");
+		t_strdup_printf("UPDATE migration_job SET lease_owner = ?, "
+				"lease_until = %s "
+				"WHERE username = ? AND lease_owner = ?",
+				migration_store_sql_time(store, until)));
 	sql_statement_bind_str(stmt, 0, until == 0 ? "" : owner);
-	sql_statement_bind_int64(stmt, 1, until);
-	sql_statement_bind_str(stmt, 2, username);
-	sql_statement_bind_str(stmt, 3, owner);
+	sql_statement_bind_str(stmt, 1, username);
+	sql_statement_bind_str(stmt, 2, owner);
 	migration_store_write_decide(write, &stmt);
 	migration_store_write_commit(&write);
 }
@@ -100,15 +125,17 @@ void migration_store_hold(struct migration_store *store,
 	write = migration_store_write_begin(store, callback, context);
 	stmt = sql_statement_init(
 		store->db,
-		"UPDATE migration_job SET hold_until = ?, lease_until = ? "
-		"WHERE username = ? AND lease_owner = ? AND phase = ? "
-		"AND control = ?");
-	sql_statement_bind_int64(stmt, 0, hold_until);
-	sql_statement_bind_int64(stmt, 1, record->lease_until);
-	sql_statement_bind_str(stmt, 2, record->username);
-	sql_statement_bind_str(stmt, 3, record->lease_owner);
-	migration_store_bind_phase(stmt, 4, record->phase);
-	migration_store_bind_control(stmt, 5, record->control);
+		t_strdup_printf("UPDATE migration_job SET hold_until = %s, "
+				"lease_until = %s WHERE username = ? "
+				"AND lease_owner = ? AND phase = ? "
+				"AND control = ?",
+				migration_store_sql_time(store, hold_until),
+				migration_store_sql_time(store,
+							 record->lease_until)));
+	sql_statement_bind_str(stmt, 0, record->username);
+	sql_statement_bind_str(stmt, 1, record->lease_owner);
+	migration_store_bind_phase(stmt, 2, record->phase);
+	migration_store_bind_control(stmt, 3, record->control);
 	migration_store_write_decide(write, &stmt);
 	migration_store_write_commit(&write);
 }

@@ -27,6 +27,10 @@ struct migration_store {
 	bool create;
 	const struct migration_own_tables *own;
 
+	/* the server's clock, once it was asked */
+	time_t clock_offset;
+	bool clock_is_known;
+
 	/* given to the driver and not answered yet */
 	struct migration_store_op *started;
 	/* to be given to it, in this order */
@@ -63,7 +67,8 @@ migration_store_committed_callback_t(const char *error, void *context);
 
 void migration_store_connection_init(struct migration_store *store);
 void migration_store_connection_deinit(struct migration_store *store);
-/* Waits for the connection, if one can be made. */
+/* Waits for the connection, if one can be made, and selects
+   migration_store_sql_now(). */
 void migration_store_connect(struct migration_store *store,
 			     migration_store_result_callback_t *callback,
 			     void *context);
@@ -88,6 +93,17 @@ struct migration_store_own_part {
 	/* UINT_MAX until it was executed */
 	unsigned int rows;
 };
+
+/* migration-store-clock.c. What migration_store_sql_now() selects; SQLite's is
+   ignored. */
+void migration_store_clock_set(struct migration_store *store,
+			       const char *value);
+/* The server's time, in seconds, at the moment when the statement runs. */
+const char *migration_store_sql_now(const struct migration_store *store);
+/* A time by migration_store_now(), put as a distance from the server's time at
+   that moment; 0 stays 0. */
+const char *
+migration_store_sql_time(const struct migration_store *store, time_t when);
 
 /* A transaction of statements with the rows that the last compare-and-set in
    it affected, and whom to tell. */

@@ -572,8 +572,11 @@ static void store_open_connected(struct sql_result *result, const char *error,
 	struct sql_statement *stmt;
 	int ret;
 
-	while ((ret = migration_store_next_row(result, &error)) > 0)
-		;
+	while ((ret = migration_store_next_row(result, &error)) > 0) {
+		migration_store_clock_set(open->store,
+					  sql_result_get_field_value(result,
+								     0));
+	}
 	if (ret < 0 || !open->store->create) {
 		store_open_ready(result, error, open);
 		return;

@@ -14,6 +14,10 @@
    background. What was being written when it broke is there as a whole or not
    at all, and an error does not say which: look again.
 
+   Times in the database are those of its server, and whoever compares with them
+   asks migration_store_now(): nodes have clocks of their own. With SQLite
+   it is this machine's.
+
    A change of state is a compare-and-set: it says in its result whether the
    row still was what the caller believed. */
 
@@ -104,6 +108,9 @@ void migration_store_open(struct migration_store *store,
    something: a wrong password, a missing database or right. */
 bool migration_store_needs_admin(const struct migration_store *store);
 
+/* The time by the clock that all nodes share. Not before _open(). */
+time_t migration_store_now(const struct migration_store *store);
+
 void migration_store_lookup(struct migration_store *store, const char *username,
 			    migration_store_lookup_callback_t *callback,
 			    void *context);
@@ -149,6 +156,13 @@ void migration_store_lease(struct migration_store *store,
 			   const struct migration_record *record,
 			   const char *owner, time_t now, time_t until,
 			   migration_store_callback_t *callback, void *context);
+/* The same also if it is paused: nothing of it will be changed. */
+void migration_store_lease_to_compare(struct migration_store *store,
+				      const struct migration_record *record,
+				      const char *owner, time_t now,
+				      time_t until,
+				      migration_store_callback_t *callback,
+				      void *context);
 /* Writes progress, also of the mailboxes that have changed (NULL = none), and
    extends the lease of owner. 0 also if the record was paused, finished or
    deleted meanwhile: the sync must stop. */
@@ -184,8 +198,8 @@ void migration_store_finish_sync(
 	migration_store_callback_t *callback, void *context);
 
 /* Writes what migration_state_command() or the rule about an end by itself made
-   of before, the record that was looked up; 0 if it has changed since. If the
-   record may not be synced any longer, whoever syncs it loses the lease. */
+   of before, the record that was looked up; 0 if it has changed since. The lease
+   is dropped if before has an owner and record has none. */
 void migration_store_control(struct migration_store *store,
 			     const struct migration_record *before,
 			     const struct migration_record *record,

@@ -41,7 +41,10 @@
 #define MIGRATION_MAX_STATUS_PROVIDERS 1000
 
 /* A job is held this long beyond the last sign of life of its worker. */
-#define MIGRATION_LEASE_SECS (5 * 60)
+#define MIGRATION_LEASE_SECS 60
+/* A node that has not been able to renew its lease for so long stops the worker:
+   nobody else may have the job yet. */
+#define MIGRATION_LEASE_STOP_SECS 40
 /* The worker reports this often, see migration-protocol.h. */
 #define MIGRATION_PROGRESS_INTERVAL_MSECS 1000
 /* Progress of further mailboxes, or of those with longer names, counts for the

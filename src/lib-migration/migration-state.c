@@ -100,11 +100,14 @@ migration_state(const struct migration_record *record, time_t now)
 {
 	if (record->phase == MIGRATION_PHASE_FINISHED)
 		return MIGRATION_STATE_FINISHED;
+	/* a worker that still runs is about to be stopped, or only compares */
+	if (record->control == MIGRATION_CONTROL_PAUSED)
+		return MIGRATION_STATE_PAUSED;
 	if (record->lease_until > now)
 		return MIGRATION_STATE_SYNCING;
 	switch (record->control) {
 	case MIGRATION_CONTROL_PAUSED:
-		return MIGRATION_STATE_PAUSED;
+		i_unreached();
 	case MIGRATION_CONTROL_BLOCKED:
 		return MIGRATION_STATE_BLOCKED;
 	case MIGRATION_CONTROL_ACTIVE:

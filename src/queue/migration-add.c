@@ -61,7 +61,8 @@ static void add_answer(struct add_request *add, enum migration_change change,
 	const struct migration_control_result result = {
 		.change = change,
 		.state = migration_state_to_string(
-			migration_state(record, ioloop_time)),
+			migration_state(record,
+					migration_queue_now(add->queue))),
 		.text = add->text,
 	};
 
@@ -132,7 +133,8 @@ static void add_new(struct add_request *add)
 	add->from = MIGRATION_TRANSITION_NONE;
 	add->to = migration_state_to_string(MIGRATION_STATE_QUEUED);
 	migration_store_adopt(migration_queue_get_store(add->queue), &adoption,
-			      ioloop_time, add_written, add);
+			      migration_queue_now(add->queue), add_written,
+			      add);
 }
 
 static void
@@ -144,7 +146,8 @@ add_again(struct add_request *add, const struct migration_record *before)
 	add->created = FALSE;
 	add->from = migration_transition_state(before);
 	change = migration_addition_again(&add->record, &add->addition,
-					  ioloop_time, &add->text);
+					  migration_queue_now(add->queue),
+					  &add->text);
 	add->text = p_strdup(add->pool, add->text);
 	switch (change) {
 	case MIGRATION_CHANGE_REFUSED:

@@ -127,7 +127,8 @@ static void adopt_looked(enum migration_store_found found,
 		adopt->from = MIGRATION_TRANSITION_NONE;
 		adopt->to = migration_state_to_string(MIGRATION_STATE_QUEUED);
 		migration_store_adopt(adopt->store, &adopt->adoption,
-				      ioloop_time, adopt_written, adopt);
+				      migration_store_now(adopt->store),
+				      adopt_written, adopt);
 		return;
 	case MIGRATION_STORE_RECORD:
 		break;
@@ -142,11 +143,12 @@ static void adopt_looked(enum migration_store_found found,
 	adopt->login = p_strdup(adopt->pool,
 				migration_login_renew(record->login,
 						      adopt->adoption.login));
-	adopt->held = migration_state_is_held(record, ioloop_time);
+	adopt->held = migration_state_is_held(record, migration_store_now(
+							      adopt->store));
 	renewed = *record;
 	renewed.login = adopt->login;
 	adopt->from = migration_transition_state(record);
-	migration_state_renewed(&renewed, ioloop_time);
+	migration_state_renewed(&renewed, migration_store_now(adopt->store));
 	adopt->to = migration_transition_state(&renewed);
 	adoption = adopt->adoption;
 	/* nothing is stored again of what has ended */

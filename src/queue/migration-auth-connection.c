@@ -114,6 +114,14 @@ static void auth_answer_fail(struct auth_question *question, const char *error)
 	auth_answer(question, MIGRATION_VERB_FAIL, args);
 }
 
+static bool auth_is_held(const struct migration_auth_connection *conn,
+			 const struct migration_record *record)
+{
+	return conn->queue != NULL &&
+	       migration_state_is_held(record,
+				       migration_queue_now(conn->queue));
+}
+
 static void auth_looked_up(enum migration_store_found found,
 			   const struct migration_record *record,
 			   const char *error, void *context)
@@ -140,7 +148,7 @@ static void auth_looked_up(enum migration_store_found found,
 	const char *const args[] = {
 		migration_phase_to_string(record->phase),
 		record->login,
-		migration_state_is_held(record, ioloop_time) ? "1" : "0",
+		auth_is_held(question->conn, record) ? "1" : "0",
 		record->mechanism,
 		migration_record_password_changed(record) ? "1" : "0",
 		migration_state_wants_renewal(record) ? "1" : "0",
@@ -171,8 +179,7 @@ static void auth_held_looked_up(enum migration_store_found found,
 	struct auth_question *question = context;
 	struct migration_auth_connection *conn = question->conn;
 
-	if (found != MIGRATION_STORE_RECORD || conn->queue == NULL ||
-	    !migration_state_is_held(record, ioloop_time)) {
+	if (found != MIGRATION_STORE_RECORD || !auth_is_held(conn, record)) {
 		auth_looked_up(found, record, error, question);
 		return;
 	}

@@ -68,8 +68,9 @@ control_answer(struct control_request *control, enum migration_change change,
 		.change = change,
 		.state = record == NULL ?
 				 CONTROL_STATE_DELETED :
-				 migration_state_to_string(
-					 migration_state(record, ioloop_time)),
+				 migration_state_to_string(migration_state(
+					 record,
+					 migration_queue_now(control->queue))),
 		.text = text,
 	};
 
@@ -170,6 +171,20 @@ static void control_delete(struct control_request *control,
 			       control_written, control);
 }
 
+/* Another node's worker is stopped when that node renews the lease next. Until
+   then nobody may take it, even if the record may be synced again. */
+static void control_leave_lease(struct control_request *control,
+				const struct migration_record *before,
+				struct migration_record *record)
+{
+	if (strcmp(before->lease_owner,
+		   migration_queue_get_owner(control->queue)) == 0)
+		return;
+	record->lease_owner = before->lease_owner;
+	record->lease_until = before->lease_until;
+	record->hold_until = before->hold_until;
+}
+
 static void control_record(struct control_request *control,
 			   const struct migration_record *before)
 {
@@ -183,7 +198,8 @@ static void control_record(struct control_request *control,
 		control_delete(control, before);
 		return;
 	}
-	change = migration_state_command(&record, control->command, ioloop_time,
+	change = migration_state_command(&record, control->command,
+					 migration_queue_now(control->queue),
 					 &text);
 	switch (change) {
 	case MIGRATION_CHANGE_REFUSED:
@@ -195,6 +211,7 @@ static void control_record(struct control_request *control,
 	case MIGRATION_CHANGE_DONE:
 		break;
 	}
+	control_leave_lease(control, before, &record);
 	control->record = migration_record_dup(control->pool, &record);
 	control->text = p_strdup(control->pool, text);
 	migration_store_control(migration_queue_get_store(control->queue),

@@ -94,8 +94,9 @@ static void finish_record(struct migration_finish *finish,
 	write->pool = pool_alloconly_create("migration finish", 1024);
 	write->record = migration_record_dup(write->pool, record);
 	write->from = migration_transition_state(record);
-	if (migration_state_finish(write->record, ioloop_time, &text) !=
-	    MIGRATION_CHANGE_DONE)
+	if (migration_state_finish(write->record,
+				   migration_queue_now(finish->queue),
+				   &text) != MIGRATION_CHANGE_DONE)
 		i_unreached(); /* it is following */
 	write->text = p_strdup(write->pool, text);
 	finish->refcount++;
@@ -113,7 +114,8 @@ static void finish_due_record(int ret, const struct migration_record *record,
 		look->records++;
 		if (!finish->deinitialized &&
 		    migration_state_finish_is_due(record, &look->set,
-						  ioloop_time))
+						  migration_queue_now(
+							  finish->queue)))
 			finish_record(finish, record);
 		return;
 	}
@@ -137,7 +139,8 @@ finish_look_provider(struct migration_finish *finish,
 	time_t before;
 
 	migration_settings_get_finish(finish->set, provider, &set);
-	before = migration_state_finish_before(&set, ioloop_time);
+	before = migration_state_finish_before(&set, migration_queue_now(
+							     finish->queue));
 	if (before == 0)
 		return;
 	look = i_new(struct finish_look, 1);
@@ -145,7 +148,8 @@ finish_look_provider(struct migration_finish *finish,
 	look->set = set;
 	finish->refcount++;
 	migration_store_finish_due(migration_queue_get_store(finish->queue),
-				   provider->name, before, ioloop_time,
+				   provider->name, before,
+				   migration_queue_now(finish->queue),
 				   MIGRATION_QUEUE_BATCH, finish_due_record,
 				   look);
 }

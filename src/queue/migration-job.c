@@ -25,6 +25,9 @@
 #define JOB_RESULT_MAX_TRIES 30
 /* A worker that is silent but alive keeps its lease. */
 #define JOB_LEASE_RENEW_MSECS (MIGRATION_LEASE_SECS * 1000 / 5)
+/* A worker that is told to stop gets this long before the lease is given
+   back. */
+#define JOB_STOPPED_MSECS 2000
 
 struct migration_job {
 	pool_t pool;
@@ -41,7 +44,7 @@ struct migration_job {
 
 	struct migration_worker_connection *worker;
 	struct migration_sessions *sessions;
-	struct timeout *to_renew, *to_finished, *to_hold, *to_result;
+	struct timeout *to_renew, *to_lease, *to_finished, *to_hold, *to_result;
 	struct migration_job_progress *progress;
 	struct migration_job_notes *notes;
 	/* what is known about the provider's server, NULL = nothing */
@@ -53,6 +56,8 @@ struct migration_job {
 	unsigned int messages_before;
 	uint64_t bytes_before;
 	time_t last_write;
+	/* when the lease was asked for that is not answered yet, 0 = all are */
+	time_t lease_asked;
 	/* calls into the store that will still call back */
 	unsigned int store_calls;
 	/* how often the result could not be written */
@@ -99,6 +104,11 @@ migration_job_create(const struct migration_job_settings *set,
 	return job;
 }
 
+static time_t job_now(const struct migration_job *job)
+{
+	return migration_store_now(job->set.store);
+}
+
 static unsigned int job_msecs_since(const struct timeval *started)
 {
 	int msecs = timeval_diff_msecs(&ioloop_timeval, started);
@@ -124,6 +134,7 @@ static void job_stop(struct migration_job *job)
 	migration_worker_connection_abort(&job->worker);
 	migration_sessions_abort(&job->sessions);
 	timeout_remove(&job->to_renew);
+	timeout_remove(&job->to_lease);
 	timeout_remove(&job->to_hold);
 }
 
@@ -270,7 +281,7 @@ static void job_log_result(struct migration_job *job)
 			  " secs, or now with: doveadm "
 			  "migration sync -u %s",
 			  record->attempts, job->error,
-			  record->next_sync - ioloop_time, record->username);
+			  record->next_sync - job_now(job), record->username);
 		break;
 	case MIGRATION_OUTCOME_PASSWORD:
 		e_warning(e->event(),
@@ -393,7 +404,7 @@ static void job_result_looked_up(enum migration_store_found found,
 	result.finish_was_wanted = job->record->finish_wanted;
 	job->state_before =
 		p_strdup(job->pool, migration_transition_state(&now));
-	migration_state_sync_finished(&now, &result, ioloop_time,
+	migration_state_sync_finished(&now, &result, job_now(job),
 				      &job->set.timing, i_rand());
 	job->ended = migration_record_dup(job->pool, &now);
 	migration_job_progress_take_changes(job->progress, &changes);
@@ -416,17 +427,72 @@ static void job_finish(struct migration_job *job)
 	job_result_look(job);
 }
 
-static void job_progress_written(int ret, const char *error, void *context)
+static void job_let_go_written(int ret, const char *error, void *context)
 {
 	struct migration_job *job = context;
 
 	if (ret < 0) {
+		e_warning(job->event,
+			  "Cannot give the lease back: %s - it ends by itself",
+			  error);
+	}
+	job_unref_store(job);
+}
+
+static void job_let_go(struct migration_job *job)
+{
+	timeout_remove(&job->to_finished);
+	job->store_calls++;
+	migration_store_keep_lease(job->set.store, job->record->username,
+				   job->set.owner, 0, job_let_go_written, job);
+	job_end_later(job);
+}
+
+/* Another node has changed the record. The lease, if it still is ours, keeps
+   everybody off until the worker has ended. */
+static void job_lost(struct migration_job *job)
+{
+	job->broken_off = TRUE;
+	i_free(job->error);
+	job->error = i_strdup("it was changed, paused, finished or deleted, or "
+			      "another node has taken it");
+	job->outcome = MIGRATION_OUTCOME_TEMPORARY;
+	job_stop(job);
+	job->to_finished = timeout_add(JOB_STOPPED_MSECS, job_let_go, job);
+}
+
+static void job_lease_ends(struct migration_job *job)
+{
+	e_warning(job->event,
+		  "Sync stopped: the lease could not be renewed for %u secs, "
+		  "and another node may take the job soon",
+		  MIGRATION_LEASE_STOP_SECS);
+	migration_job_break_off(job, "the database could not be reached");
+}
+
+static void job_lease_kept(struct migration_job *job, time_t asked)
+{
+	time_t secs = asked + MIGRATION_LEASE_STOP_SECS - job_now(job);
+
+	timeout_remove(&job->to_lease);
+	job->to_lease = timeout_add(I_MAX(secs, 0) * 1000, job_lease_ends, job);
+}
+
+static void job_progress_written(int ret, const char *error, void *context)
+{
+	struct migration_job *job = context;
+	time_t asked = job->lease_asked;
+
+	job->lease_asked = 0;
+	if (ret < 0) {
 		e_warning(job->event, "Cannot write progress: %s", error);
 		migration_job_progress_write_failed(job->progress);
-	} else if (ret == 0 && !job->freed && job->to_renew != NULL) {
-		migration_job_break_off(job, "it was paused, finished or "
-					     "deleted, or another node has "
-					     "taken it");
+	} else if (job->freed || job->to_renew == NULL) {
+		/* it is over */
+	} else if (ret == 0) {
+		job_lost(job);
+	} else {
+		job_lease_kept(job, asked);
 	}
 	job_unref_store(job);
 }
@@ -435,8 +501,12 @@ static void job_write_progress(struct migration_job *job)
 {
 	struct migration_mailbox_changes changes;
 
+	/* the database takes its time */
+	if (job->lease_asked != 0)
+		return;
 	job->last_write = ioloop_time;
-	job->record->lease_until = ioloop_time + MIGRATION_LEASE_SECS;
+	job->lease_asked = job_now(job);
+	job->record->lease_until = job->lease_asked + MIGRATION_LEASE_SECS;
 	job->store_calls++;
 	migration_job_progress_take_changes(job->progress, &changes);
 	migration_store_progress(job->set.store, job->record, &changes,
@@ -523,9 +593,7 @@ static void job_held(int ret, const char *error, void *context)
 						 "switch: %s",
 						 error));
 	} else if (ret == 0) {
-		job_stop(job);
-		job->error = i_strdup("the record was changed during the sync");
-		job_end_later(job);
+		job_lost(job);
 	} else {
 		job_end_sessions(job);
 	}
@@ -547,8 +615,8 @@ static void job_switch(struct migration_job *job)
 	/* ends after the timeout, not up to a second before it: until then
 	   nobody may get a session at the provider */
 	job->record->hold_until =
-		ioloop_time + job->set.switch_timeout_secs + 1;
-	job->record->lease_until = ioloop_time + MIGRATION_LEASE_SECS;
+		job_now(job) + job->set.switch_timeout_secs + 1;
+	job->record->lease_until = job_now(job) + MIGRATION_LEASE_SECS;
 	job->store_calls++;
 	migration_store_hold(job->set.store, job->record,
 			     job->record->hold_until, job_held, job);
@@ -586,7 +654,7 @@ static void job_worker_note(const char *mailbox, uint32_t uid, const char *text,
 {
 	struct migration_job *job = context;
 
-	migration_job_notes_add(job->notes, mailbox, uid, text, ioloop_time);
+	migration_job_notes_add(job->notes, mailbox, uid, text, job_now(job));
 }
 
 static void job_probe_written(int ret, const char *error, void *context)
@@ -606,7 +674,7 @@ job_worker_probe(struct migration_provider_probe *probe, void *context)
 {
 	struct migration_job *job = context;
 
-	if (!migration_provider_probe_update(job->probe, probe, ioloop_time))
+	if (!migration_provider_probe_update(job->probe, probe, job_now(job)))
 		return;
 	job->probe = migration_provider_probe_dup(job->pool, probe);
 	job->store_calls++;
@@ -655,7 +723,7 @@ static void job_pull(struct migration_job *job)
 	migration_job_notes_begin(job->notes);
 	job->worker = migration_worker_connection_start(
 		job->set.worker_socket_path, MIGRATION_WORKER_SYNC, job->record,
-		migration_provider_probe_get_known(job->probe, ioloop_time),
+		migration_provider_probe_get_known(job->probe, job_now(job)),
 		&job_worker_callbacks, job, job->event);
 }
 
@@ -684,7 +752,9 @@ job_probe_looked_up(int ret, const struct migration_provider_probe *probe,
 static void job_leased(int ret, const char *error, void *context)
 {
 	struct migration_job *job = context;
+	time_t asked = job->lease_asked;
 
+	job->lease_asked = 0;
 	if (job->freed) {
 		/* the lease is dropped by whoever stops the queue */
 	} else if (job->broken_off) {
@@ -704,6 +774,7 @@ static void job_leased(int ret, const char *error, void *context)
 			"Sync started");
 		job->to_renew = timeout_add(JOB_LEASE_RENEW_MSECS,
 					    job_write_progress, job);
+		job_lease_kept(job, asked);
 		job->store_calls++;
 		migration_store_get_probe(job->set.store, job->record->provider,
 					  job_probe_looked_up, job);
@@ -720,9 +791,11 @@ void migration_job_start(struct migration_job *job,
 	job->sync_started = ioloop_timeval;
 	job->callback = callback;
 	job->context = context;
+	job->lease_asked = job_now(job);
 	job->store_calls++;
 	migration_store_lease(job->set.store, job->record, job->set.owner,
-			      ioloop_time, ioloop_time + MIGRATION_LEASE_SECS,
+			      job->lease_asked,
+			      job->lease_asked + MIGRATION_LEASE_SECS,
 			      job_leased, job);
 }
 

@@ -173,17 +173,17 @@ queue_next_due(int ret, time_t next, const char *error, void *context)
 {
 	struct migration_queue *queue = context;
 	unsigned int msecs = MIGRATION_QUEUE_POLL_MSECS;
+	time_t now = migration_queue_now(queue);
 
 	queue->looking--;
 	if (queue->deinitializing)
 		return;
 	if (ret < 0)
 		e_error(queue->event, "Cannot read the jobs: %s", error);
-	else if (ret > 0 && next <= ioloop_time + 1)
+	else if (ret > 0 && next <= now + 1)
 		msecs = 1000;
-	else if (ret > 0 &&
-		 (next - ioloop_time) < MIGRATION_QUEUE_POLL_MSECS / 1000)
-		msecs = (next - ioloop_time) * 1000;
+	else if (ret > 0 && next - now < MIGRATION_QUEUE_POLL_MSECS / 1000)
+		msecs = (next - now) * 1000;
 	if (queue->look_again)
 		msecs = 0;
 	queue->look_again = FALSE;
@@ -195,8 +195,9 @@ static void queue_looked(struct migration_queue *queue)
 	if (--queue->looking > 0 || queue->deinitializing)
 		return;
 	queue->looking++;
-	migration_store_next_due(queue->job_set.store, ioloop_time,
-				 queue_next_due, queue);
+	migration_store_next_due(queue->job_set.store,
+				 migration_queue_now(queue), queue_next_due,
+				 queue);
 }
 
 static void queue_due_record(int ret, const struct migration_record *record,
@@ -259,7 +260,8 @@ queue_look_provider(struct migration_queue *queue,
 	look->queue = queue;
 	look->provider = provider;
 	queue->looking++;
-	migration_store_due(queue->job_set.store, provider->name, ioloop_time,
+	migration_store_due(queue->job_set.store, provider->name,
+			    migration_queue_now(queue),
 			    I_MIN(limit, MIGRATION_QUEUE_BATCH),
 			    queue_due_record, look);
 }
@@ -325,7 +327,8 @@ static void queue_leases_dropped(int ret, const char *error, void *context)
 						  queue_login_written, queue);
 		}
 	}
-	migration_store_set_interval(queue->job_set.store, ioloop_time,
+	migration_store_set_interval(queue->job_set.store,
+				     migration_queue_now(queue),
 				     queue->set->migration_interval,
 				     queue_interval_written, queue);
 	queue->finish = migration_finish_init(queue, queue->set, queue->event);
@@ -443,6 +446,16 @@ struct migration_store *migration_queue_get_store(struct migration_queue *queue)
 	return queue->job_set.store;
 }
 
+const char *migration_queue_get_owner(struct migration_queue *queue)
+{
+	return queue->owner;
+}
+
+time_t migration_queue_now(struct migration_queue *queue)
+{
+	return migration_store_now(queue->job_set.store);
+}
+
 void migration_queue_get_status(struct migration_queue *queue,
 				struct migration_queue_status *status_r)
 {
@@ -492,8 +505,8 @@ migration_queue_sync_now(struct migration_queue *queue,
 		*error_r = "the migration is paused: resume it";
 		return NULL;
 	}
-	if (!migration_state_is_due(record, ioloop_time, TRUE)) {
-		*error_r = record->lease_until > ioloop_time ?
+	if (!migration_state_is_due(record, migration_queue_now(queue), TRUE)) {
+		*error_r = record->lease_until > migration_queue_now(queue) ?
 				   t_strdup_printf("%s syncs or verifies it "
 						   "already",
 						   record->lease_owner) :

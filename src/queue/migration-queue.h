@@ -35,6 +35,10 @@ void migration_queue_wake(struct migration_queue *queue);
 const char *migration_queue_get_error(struct migration_queue *queue);
 struct migration_store *
 migration_queue_get_store(struct migration_queue *queue);
+/* This instance, as the owner of leases. */
+const char *migration_queue_get_owner(struct migration_queue *queue);
+/* The time by the clock that all nodes share: the database's. */
+time_t migration_queue_now(struct migration_queue *queue);
 void migration_queue_get_status(struct migration_queue *queue,
 				struct migration_queue_status *status_r);
 

@@ -30,8 +30,10 @@ struct migration_verify_job {
 	/* with which the worker works */
 	struct migration_record *record;
 	struct migration_worker_connection *worker;
-	struct timeout *to_start, *to_look, *to_renew, *to_end;
+	struct timeout *to_start, *to_look, *to_renew, *to_lease, *to_end;
 	time_t wait_until;
+	/* when the lease was asked for that is not answered yet, 0 = all are */
+	time_t lease_asked;
 
 	/* what is to be told: FINISHED, or REFUSED with this code */
 	enum migration_outcome outcome;
@@ -41,6 +43,8 @@ struct migration_verify_job {
 	unsigned int store_calls;
 	bool started:1;
 	bool leased:1;
+	/* the record was, when it was looked up */
+	bool paused:1;
 	/* the record may be synced again, since it was looked up */
 	bool resumed:1;
 	bool broken_off:1;
@@ -86,6 +90,7 @@ static void verify_job_stop(struct migration_verify_job *job)
 	timeout_remove(&job->to_start);
 	timeout_remove(&job->to_look);
 	timeout_remove(&job->to_renew);
+	timeout_remove(&job->to_lease);
 	timeout_remove(&job->to_end);
 }
 
@@ -247,33 +252,62 @@ static void verify_job_work(struct migration_verify_job *job)
 						  job, job->event);
 }
 
+static void verify_job_lease_ends(struct migration_verify_job *job)
+{
+	migration_verify_job_break_off(job,
+				       "the database could not be reached");
+}
+
+static void
+verify_job_lease_kept(struct migration_verify_job *job, time_t asked)
+{
+	time_t secs = asked + MIGRATION_LEASE_STOP_SECS -
+		      migration_store_now(job->set.store);
+
+	timeout_remove(&job->to_lease);
+	job->to_lease =
+		timeout_add(I_MAX(secs, 0) * 1000, verify_job_lease_ends, job);
+}
+
 static void verify_job_renewed(int ret, const char *error, void *context)
 {
 	struct migration_verify_job *job = context;
+	time_t asked = job->lease_asked;
 
+	job->lease_asked = 0;
 	if (ret < 0) {
 		e_warning(job->event, "Cannot keep the lease: %s", error);
-	} else if (ret == 0 && !job->freed && job->leased) {
+	} else if (job->freed || !job->leased) {
+		/* it is over */
+	} else if (ret == 0) {
 		migration_verify_job_break_off(
 			job, "it was paused, finished or deleted, or another "
 			     "node has taken it");
+	} else {
+		verify_job_lease_kept(job, asked);
 	}
 	verify_job_unref_store(job);
 }
 
 static void verify_job_renew(struct migration_verify_job *job)
 {
+	/* the database takes its time */
+	if (job->lease_asked != 0)
+		return;
+	job->lease_asked = migration_store_now(job->set.store);
 	job->store_calls++;
 	migration_store_keep_lease(job->set.store, job->username,
 				   job->set.owner,
-				   ioloop_time + MIGRATION_LEASE_SECS,
+				   job->lease_asked + MIGRATION_LEASE_SECS,
 				   verify_job_renewed, job);
 }
 
 static void verify_job_leased(int ret, const char *error, void *context)
 {
 	struct migration_verify_job *job = context;
+	time_t asked = job->lease_asked;
 
+	job->lease_asked = 0;
 	if (ret > 0 && !job->broken_off)
 		job->leased = TRUE;
 	if (job->freed) {
@@ -289,6 +323,7 @@ static void verify_job_leased(int ret, const char *error, void *context)
 	} else {
 		job->to_renew = timeout_add(VERIFY_LEASE_RENEW_MSECS,
 					    verify_job_renew, job);
+		verify_job_lease_kept(job, asked);
 		verify_job_work(job);
 	}
 	verify_job_unref_store(job);
@@ -321,26 +356,25 @@ static void verify_job_record(struct migration_verify_job *job,
 		verify_job_fail(job, EX_TEMPFAIL,
 				"there is no password to log in with at the "
 				"provider: wait for the user's next login");
-	} else if (record->lease_until > ioloop_time) {
+	} else if (record->lease_until > migration_store_now(job->set.store)) {
 		verify_job_wait(job, record);
 	} else {
 		p_clear(job->pool);
 		job->record = migration_record_dup(job->pool, record);
-		if (!migration_state_may_sync(record) && job->resumed) {
+		job->paused = !migration_state_may_sync(record);
+		if (job->paused && job->resumed) {
 			/* no longer so */
 			verify_job_look(job);
 			return;
 		}
-		if (!migration_state_may_sync(record)) {
-			/* nor does anybody else: there is no lease */
-			verify_job_work(job);
-			return;
-		}
+		job->lease_asked = migration_store_now(job->set.store);
 		job->store_calls++;
-		migration_store_lease(job->set.store, job->record,
-				      job->set.owner, ioloop_time,
-				      ioloop_time + MIGRATION_LEASE_SECS,
-				      verify_job_leased, job);
+		migration_store_lease_to_compare(job->set.store, job->record,
+						 job->set.owner,
+						 job->lease_asked,
+						 job->lease_asked +
+							 MIGRATION_LEASE_SECS,
+						 verify_job_leased, job);
 	}
 }
 
@@ -427,7 +461,7 @@ void migration_verify_job_resumed(struct migration_verify_job *job,
 				  const char *error)
 {
 	job->resumed = TRUE;
-	if (job->worker != NULL && !job->leased)
+	if (job->worker != NULL && job->paused)
 		verify_job_refuse(job, error);
 }
 

@@ -22,6 +22,8 @@
    it noted its own begin before it waited for the lock: more than the interval
    between the signs and that waiting together. */
 #define JOURNAL_SLACK_SECS 60
+/* Clocks that differ by less are the same. */
+#define JOURNAL_SAME_CLOCK_SECS 3
 
 struct migration_journal {
 	pool_t pool;
@@ -29,26 +31,31 @@ struct migration_journal {
 	ARRAY_TYPE(migration_journal_entry) unended;
 };
 
-/* "<pid> <host> <begun> begun" */
+/* "<pid> <host> <begun> begun", or "<pid> <host> <begun> <ahead> begun" if the
+   file server has another clock. */
 static void
 journal_read_line(struct migration_journal *journal, const char *line)
 {
 	const char *const *args = t_strsplit_spaces(line, " ");
+	unsigned int count = str_array_length(args);
 	struct migration_journal_entry *entry;
+	intmax_t ahead = 0;
 	time_t begun;
 
-	if (str_array_length(args) != 4 ||
-	    strcmp(args[3], JOURNAL_LINE_END) != 0 ||
-	    str_to_time(args[2], &begun) < 0)
+	if ((count != 4 && count != 5) ||
+	    strcmp(args[count - 1], JOURNAL_LINE_END) != 0 ||
+	    str_to_time(args[2], &begun) < 0 ||
+	    (count == 5 && str_to_intmax(args[3], &ahead) < 0))
 		return;
 	entry = array_append_space(&journal->unended);
 	entry->pid = p_strdup(journal->pool, args[0]);
 	entry->host = p_strdup(journal->pool, args[1]);
 	entry->begun = begun;
+	entry->ahead = ahead;
 }
 
-/* A run was dead when the next one had the lock, the last one soon after the
-   file's time. */
+/* A run was dead when the next one had the lock, perhaps on a host with another
+   clock, and the last one soon after the file's time. */
 static void journal_set_ends(struct migration_journal *journal, time_t mtime)
 {
 	struct migration_journal_entry *entries;
@@ -56,9 +63,12 @@ static void journal_set_ends(struct migration_journal *journal, time_t mtime)
 
 	entries = array_get_modifiable(&journal->unended, &count);
 	for (i = 0; i < count; i++) {
-		entries[i].ended =
-			JOURNAL_SLACK_SECS +
-			(i + 1 < count ? entries[i + 1].begun : mtime);
+		entries[i].ended = JOURNAL_SLACK_SECS + mtime;
+		if (i + 1 < count) {
+			entries[i].ended =
+				JOURNAL_SLACK_SECS + entries[i + 1].begun +
+				entries[i + 1].ahead - entries[i].ahead;
+		}
 	}
 }
 
@@ -92,15 +102,39 @@ journal_read(struct migration_journal *journal, int fd, const char **error_r)
 	return ret;
 }
 
+/* The file was written just now. Returns "", or the difference and a blank. */
+static int journal_get_ahead(int fd, const char **ahead_r)
+{
+	struct stat st;
+	time_t ahead;
+
+	if (fstat(fd, &st) < 0)
+		return -1;
+	ahead = st.st_mtime - time(NULL);
+	*ahead_r = ahead > -JOURNAL_SAME_CLOCK_SECS &&
+				   ahead < JOURNAL_SAME_CLOCK_SECS ?
+			   "" :
+			   t_strdup_printf("%" PRIdTIME_T " ", ahead);
+	return 0;
+}
+
 static int journal_add(int fd, const char **error_r)
 {
-	/* file names have the ioloop's time, too */
-	const char *line = t_strdup_printf("\n%s %s %" PRIdTIME_T
-					   " " JOURNAL_LINE_END "\n",
-					   my_pid, my_hostname, ioloop_time);
+	const char *line, *ahead;
+	int ret;
 
-	if (lseek(fd, 0, SEEK_END) == (off_t)-1 ||
-	    write_full(fd, line, strlen(line)) < 0 || fdatasync(fd) < 0) {
+	ret = lseek(fd, 0, SEEK_END) == (off_t)-1 ? -1 :
+						    write_full(fd, "\n", 1);
+	if (ret == 0)
+		ret = journal_get_ahead(fd, &ahead);
+	if (ret == 0) {
+		/* file names have the ioloop's time, too */
+		line = t_strdup_printf("%s %s %" PRIdTIME_T
+				       " %s" JOURNAL_LINE_END "\n",
+				       my_pid, my_hostname, ioloop_time, ahead);
+		ret = write_full(fd, line, strlen(line));
+	}
+	if (ret < 0 || fdatasync(fd) < 0) {
 		*error_r = t_strdup_printf("write failed: %m");
 		return -1;
 	}

@@ -13,8 +13,11 @@ struct migration_journal;
 
 struct migration_journal_entry {
 	const char *pid, *host;
-	/* The run began at begun, and was dead by ended. */
+	/* The run began at begun, and was dead by ended, by the clock of its
+	   host, which file names have. */
 	time_t begun, ended;
+	/* How far the clock that files' times have was ahead of that. */
+	time_t ahead;
 };
 ARRAY_DEFINE_TYPE(migration_journal_entry, struct migration_journal_entry);
 

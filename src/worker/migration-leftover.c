@@ -77,7 +77,7 @@ bool migration_leftover_is_sdbox(
 	    uid < next_uid)
 		return FALSE;
 	array_foreach(killed, entry) {
-		if (named >= entry->begun)
+		if (named - entry->ahead >= entry->begun)
 			return TRUE;
 	}
 	return FALSE;
@@ -124,7 +124,8 @@ bool migration_leftover_is_time(
 	const struct migration_journal_entry *entry;
 
 	array_foreach(killed, entry) {
-		if (when >= entry->begun && when <= entry->ended)
+		if (when - entry->ahead >= entry->begun &&
+		    when - entry->ahead <= entry->ended)
 			return TRUE;
 	}
 	return FALSE;

@@ -21,7 +21,7 @@ bool migration_leftover_is_lock(
    and process into it, and with Maildir it is the name of the file. */
 bool migration_leftover_is_guid(
 	const ARRAY_TYPE(migration_journal_entry) *killed, const char *guid);
-/* Did any of these runs live then? */
+/* Did any of these runs live when a file got this time? */
 bool migration_leftover_is_time(
 	const ARRAY_TYPE(migration_journal_entry) *killed, time_t when);
 /* The name of a file of a Maildir without the letters that stand for no known

@@ -88,6 +88,9 @@ class Tap(Listener):
         return [match.decode().upper() for sent in self.sent.values()
                 for match in COMMAND.findall(bytes(sent))]
 
+    def passes(self, data):
+        """Before data is passed on, in either direction; may hold it up."""
+
     def turns_away(self, number):
         """Whether to close the connection at once; may hold it up first."""
         if self._last is None or number <= self._last:
@@ -117,6 +120,7 @@ class Tap(Listener):
         """left: stalls after so many bytes, None = never."""
         try:
             while data := source.recv(CHUNK_BYTES):
+                self.passes(data)
                 if copy is not None:
                     copy += data
                 else:

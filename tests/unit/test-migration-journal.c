@@ -142,6 +142,12 @@ static void test_migration_journal_lines(void)
 		{ "\n1 a 100 beg", "" },
 		{ "\n1 a 10\n2 b 200 begun\n", "2 b 200-2060|" },
 		{ "\n1 a\n2 b 200 begun\n", "2 b 200-2060|" },
+		/* the clocks of two hosts differ by 600 seconds, and what has
+		   the times of files is between them */
+		{ "\n1 a 500 -300 begun\n\n2 b 0 300 begun\n",
+		  "1 a 500-660|2 b 0-2060|" },
+		{ "\n1 a 100 x begun\n", "" },
+		{ "\n1 a 100 3 4 begun\n", "" },
 		{ "\n1\n2 b 200 begun\n", "2 b 200-2060|" },
 		/* the end of the file is lost but for its line feed */
 		{ "\n1 a 100 begun", "" },

@@ -203,6 +203,7 @@ static void test_migration_leftover_sdbox(void)
 		{ "temp.1.P123Q1M1.mx1", 1000, 5, FALSE },
 		{ "", 1000, 5, FALSE },
 	};
+	struct migration_journal_entry *entry;
 	ARRAY_TYPE(migration_journal_entry) killed;
 	unsigned int i;
 
@@ -215,6 +216,13 @@ static void test_migration_leftover_sdbox(void)
 							    tests[i].next_uid) ==
 				tests[i].leftover, i);
 	}
+	/* files' times are those of another clock */
+	array_foreach_modifiable(&killed, entry)
+		entry->ahead = -300;
+	test_assert(migration_leftover_is_sdbox(&killed, "u.5", 700, 5));
+	test_assert(!migration_leftover_is_sdbox(&killed, "u.5", 699, 5));
+	test_assert(migration_leftover_is_time(&killed, 700));
+	test_assert(!migration_leftover_is_time(&killed, 699));
 	test_end();
 }
 

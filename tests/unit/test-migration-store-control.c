@@ -111,6 +111,40 @@ static void test_migration_store_control(void)
 }
 
 /* Logins and syncs change records too. */
+/* Whoever has the lease of another node leaves it in the record. */
+static void test_migration_store_control_leaves_lease(void)
+{
+	static const char *const leases[] = {
+		"lease_owner = 'n', lease_until = 1700000060, hold_until = 7",
+		"lease_owner = '', lease_until = 0, hold_until = 0",
+	};
+	struct migration_store *store;
+	struct migration_record before, record;
+	const char *text;
+	unsigned int i;
+
+	test_begin("migration store control: another node's lease");
+	store = test_store_open();
+	for (i = 0; i < N_ELEMENTS(leases); i++) {
+		test_job_init(store, leases[i]);
+		before = record = test_store_record(store, USER);
+		test_assert(migration_state_pause(&record, &text) ==
+			    MIGRATION_CHANGE_DONE);
+		record.lease_owner = before.lease_owner;
+		/* taken after the look */
+		if (i == 1)
+			test_job_set(store, leases[0]);
+		test_assert_idx(test_control(store, &before, &record) == 1, i);
+		record = test_store_record(store, USER);
+		test_assert_idx(record.control == MIGRATION_CONTROL_PAUSED, i);
+		test_assert_strcmp_idx(record.lease_owner, "n", i);
+		test_assert_idx(record.lease_until == NOW + 60, i);
+	}
+	migration_store_deinit(&store);
+	test_tmp_remove();
+	test_end();
+}
+
 static void test_migration_store_control_changed(void)
 {
 	static const struct {
@@ -431,6 +465,7 @@ int main(void)
 	static void (*const test_functions[])(void) = {
 		test_migration_store_control,
 		test_migration_store_control_changed,
+		test_migration_store_control_leaves_lease,
 		test_migration_store_delete,
 		test_migration_store_finish_due,
 		test_migration_store_scrub,

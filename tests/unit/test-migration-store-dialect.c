@@ -107,6 +107,12 @@ static void test_migration_dialect_words(void)
 			migration_dialect_unless_exists(tests[i].dialect, "k"),
 			tests[i].unless_exists, i);
 	}
+	test_assert(migration_dialect_now(MIGRATION_DIALECT_SQLITE) == NULL);
+	test_assert_strcmp(migration_dialect_now(MIGRATION_DIALECT_PGSQL),
+			   "CAST(FLOOR(EXTRACT(EPOCH FROM "
+			   "clock_timestamp())) AS BIGINT)");
+	test_assert_strcmp(migration_dialect_now(MIGRATION_DIALECT_MYSQL),
+			   "UNIX_TIMESTAMP()");
 	test_assert(migration_dialect_lock(MIGRATION_DIALECT_SQLITE) == NULL);
 	test_assert(migration_dialect_unlock(MIGRATION_DIALECT_SQLITE) == NULL);
 	test_assert_strcmp(migration_dialect_lock(MIGRATION_DIALECT_PGSQL),

@@ -450,6 +450,44 @@ static void test_migration_store_lease_may_sync(void)
 	test_end();
 }
 
+/* Whoever only compares may have it paused as well, and keeps others off. */
+static void test_migration_store_lease_to_compare(void)
+{
+	static const struct {
+		const char *set;
+		int ret;
+	} tests[] = {
+		{ "control = 'active'", 1 },
+		{ "control = 'blocked', reason = 'local'", 1 },
+		{ "control = 'paused'", 1 },
+		{ "phase = 'finished'", 0 },
+		{ "lease_owner = 'two', lease_until = 1700000001", 0 },
+		{ "lease_owner = 'two', lease_until = 1700000000", 1 },
+	};
+	struct migration_store *store;
+	struct migration_record record;
+	unsigned int i;
+	int ret;
+
+	test_begin("migration store lease: to compare");
+	store = test_store_open();
+	for (i = 0; i < N_ELEMENTS(tests); i++) {
+		test_store_job_add(store, "user", tests[i].set);
+		record = test_store_record(store, USER);
+		TEST_STORE(&ret, migration_store_lease_to_compare, store,
+			   &record, "one", NOW, NOW + 60);
+		test_assert_idx(ret == tests[i].ret, i);
+		record = test_store_record(store, USER);
+		test_assert_idx((strcmp(record.lease_owner, "one") == 0) ==
+				(ret > 0), i);
+		test_assert_idx(ret == 0 || record.lease_until == NOW + 60, i);
+		test_store_exec(store, "DELETE FROM migration_account");
+	}
+	migration_store_deinit(&store);
+	test_tmp_remove();
+	test_end();
+}
+
 static void test_migration_store_drop_leases(void)
 {
 	struct migration_store *store;
@@ -597,6 +635,7 @@ int main(void)
 		test_migration_store_finish_failed,
 		test_migration_store_finish_changed,
 		test_migration_store_lease_may_sync,
+		test_migration_store_lease_to_compare,
 		test_migration_store_drop_leases,
 		test_migration_store_set_login,
 		test_migration_store_set_interval,
