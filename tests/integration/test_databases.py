@@ -181,8 +181,6 @@ WRONG = {
     # what is wrong: settings, exit code, what is said
     "password": ({"password": "wr0ng"}, CONFIG,
                  "check user and password in migration_db_connect"),
-    "user": ({"user": "nobody_there"}, CONFIG,
-             "check user and password in migration_db_connect"),
     "database": ({"dbname": "no_such_database"}, CONFIG, ""),
     "port": ({"port": 1}, TEMPFAIL,
              "does the server run, and are host and port in "
