@@ -274,7 +274,9 @@ static void store_op_start(struct migration_store_op *op)
 {
 	struct migration_store *store = op->store;
 
-	op->started = ioloop_time;
+	/* not ioloop_time: doveadm has perhaps been busy since the last answer,
+	   and nothing has waited for this one yet */
+	op->started = time(NULL);
 	DLLIST_PREPEND(&store->started, op);
 	if (op->stmt != NULL) {
 		sql_statement_query(&op->stmt, store_op_result, op);

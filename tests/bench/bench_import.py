@@ -68,3 +68,19 @@ def test_migrations(target, figures):
     assert count(target, "migration_job") == ROWS
     bench(figures, target, "migrations with another password", "--from",
           "ns8", "--update", path)
+
+
+def test_slow_file(target):
+    """Longer than the store waits for an answer: the connection must be good
+    for writing all the same. As with many passwords to be hashed."""
+    fifo = target.folder / "import.csv"
+    os.mkfifo(fifo)
+    with subprocess.Popen(["/usr/bin/doveadm", "-c", target.config,
+                           "migration", "import", fifo],
+                          stdout=subprocess.DEVNULL) as process:
+        with open(fifo, "w", encoding="utf-8") as file:
+            time.sleep(75)
+            file.write("domain;old.example;0;0;1\n" + "".join(
+                account_row(f"user{number}", HASH) for number in range(ROWS)))
+    assert process.returncode == 0
+    assert count(target, "migration_account") == ROWS
