@@ -12,9 +12,11 @@
 #define STORE_DUE(next_sync) \
 	"j.phase = ? AND j.control = ? AND " next_sync " <= ? " \
 	"AND j.provider = ? AND j.lease_until <= ? AND j.credential <> '' "
-#define STORE_NEXT_DUE \
-	"SELECT MIN(next_sync) AS next FROM migration_job WHERE phase = ? " \
-	"AND control = ? AND next_sync > ? AND credential <> ''"
+/* MIN() alone would make MariaDB read all of them, because of credential. */
+#define STORE_NEXT_DUE(name) \
+	"SELECT next FROM (SELECT next_sync AS next FROM migration_job " \
+	"WHERE phase = ? AND control = ? AND next_sync > ? " \
+	"AND credential <> '' ORDER BY next_sync LIMIT 1) " name
 
 ARRAY_DEFINE_TYPE(migration_record, struct migration_record *);
 
@@ -235,9 +237,10 @@ void migration_store_next_due(struct migration_store *store, time_t now,
 	/* each of them is one look into the index */
 	stmt = sql_statement_init(
 		store->db,
-		t_strdup_printf("SELECT MIN(next), %s FROM (" STORE_NEXT_DUE
-				" UNION ALL " STORE_NEXT_DUE ") n",
-				migration_store_sql_now(store)));
+		t_strdup_printf(
+			"SELECT MIN(next), %s FROM (" STORE_NEXT_DUE(
+				"a") " UNION ALL " STORE_NEXT_DUE("b") ") n",
+			migration_store_sql_now(store)));
 	for (i = 0; i < N_ELEMENTS(phases); i++) {
 		migration_store_bind_phase(stmt, i * 3, phases[i]);
 		migration_store_bind_control(stmt, i * 3 + 1,

@@ -6,7 +6,6 @@ import time
 import pytest
 
 from databases import PASSWORD
-from dovecot import IS_24
 from nodes import LEASE_SECS, STOP_SECS, Nodes, SlowProvider
 from polling import wait_until
 
@@ -16,9 +15,6 @@ FIVE_MINUTES = 300
 MOVES_SECS = LEASE_SECS + 30
 # Leases are renewed this often.
 RENEW_SECS = LEASE_SECS / 5
-
-pytestmark = pytest.mark.skipif(
-    IS_24, reason="no PostgreSQL with Dovecot 2.4 yet")
 
 
 @pytest.fixture

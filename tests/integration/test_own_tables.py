@@ -2,13 +2,14 @@
 conf.d/own-tables, on the schemas of own_tables."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 
 import pytest
 
 from checks import assert_answer
-from dovecot import MAIL_GID, MAIL_UID
+from dovecot import IS_24, MAIL_GID, MAIL_UID
 from liar import Liar, Session
 from liar_modes import HangingPull
 from target import CONF_D, Target, plain_provider, substitute
@@ -130,6 +131,12 @@ class Own:
                    if self.app == "modoboa" else []))}
 
 
+def block_of(text, kind):
+    """passdb or userdb migration_accounts { }"""
+    return re.search(rf"^{kind} migration_accounts {{$.*?^}}$", text,
+                     re.MULTILINE | re.DOTALL)[0]
+
+
 class OwnTarget(Target):
     """With the shipped files for the program's tables."""
 
@@ -142,8 +149,28 @@ class OwnTarget(Target):
                 f"{self.own.database.driver}.conf\n" +
                 super().global_settings())
 
+    def _copy_conf_d_24(self, folder):
+        super()._copy_conf_d_24(folder)
+        name = f"{self.own.app}-{self.own.database.driver}"
+        substitute(CONF_D / f"own-tables/{name}-2.4.conf", folder, {
+            **{old.replace("mails", self.own.app): new for old, new in
+               self.own.database.connect_settings().items()},
+            "'/var/vmail/": f"'{self.folder}/mail/",
+            "'vmail' AS uid": f"'{MAIL_UID}' AS uid",
+            "'vmail' AS gid": f"'{MAIL_GID}' AS gid",
+        })
+        recipe = (folder / f"{name}-2.4.conf").read_text()
+        path = folder / "90-migration.conf"
+        text = path.read_text()
+        for kind in ("passdb", "userdb"):
+            text = text.replace(block_of(text, kind), block_of(recipe, kind))
+        path.write_text(text)
+        shutil.copy(CONF_D / f"own-tables/{name}.conf", folder)
+
     def _copy_conf_d(self):
         super()._copy_conf_d()
+        if IS_24:
+            return
         folder, driver = self.folder / "conf.d", self.own.database.driver
         shutil.copy(CONF_D / f"own-tables/{self.own.app}-{driver}.conf",
                     folder)
