@@ -29,6 +29,8 @@
    and waits no longer for one answer than its driver. */
 #define WAIT_STEP_MSECS 10
 #define WAIT_MAX_SECS 70
+/* A database that cannot be reached keeps nobody from starting or ending. */
+#define WAIT_BRIEFLY_SECS 5
 
 #define DRIVER_CONNECT_FAILED "Connect failed"
 #define DRIVER_QUERY_FAILED "Query failed, "
@@ -488,7 +490,8 @@ static void store_run_ioloop(void)
 	timeout_remove(&to);
 }
 
-void migration_store_wait(struct migration_store *store)
+/* 0 = as long as it takes */
+static void store_wait_until(struct migration_store *store, time_t until)
 {
 	struct ioloop *prev_ioloop = store_enter_ioloop(store);
 	struct migration_store_op *op;
@@ -497,7 +500,8 @@ void migration_store_wait(struct migration_store *store)
 	timeout_remove(&store->to_connect);
 	timeout_remove(&store->to_next);
 	timeout_remove(&store->to_watch);
-	while (store->started != NULL || store->ops_head != NULL) {
+	while ((store->started != NULL || store->ops_head != NULL) &&
+	       (until == 0 || ioloop_time <= until)) {
 		if (store->started == NULL) {
 			store_run_next(store);
 			continue;
@@ -510,5 +514,23 @@ void migration_store_wait(struct migration_store *store)
 			store_op_abandon(op);
 	}
 	store->waiting = FALSE;
+	store_next_later(store);
+	store_watch(store);
 	io_loop_set_current(prev_ioloop);
+}
+
+void migration_store_wait(struct migration_store *store)
+{
+	store_wait_until(store, 0);
+}
+
+void migration_store_wait_briefly(struct migration_store *store)
+{
+	store_wait_until(store, ioloop_time + WAIT_BRIEFLY_SECS);
+}
+
+void migration_store_wait_end(struct migration_store *store)
+{
+	migration_store_wait_briefly(store);
+	store_fail_all(store);
 }

@@ -96,9 +96,12 @@ int migration_store_init(const struct migration_store_settings *set,
 			 struct migration_store **store_r,
 			 const char **error_r);
 void migration_store_deinit(struct migration_store **store);
-/* Blocks until all that was asked for is answered: for doveadm, and at start
-   and end. */
+/* Blocks until all that was asked for is answered: for doveadm. */
 void migration_store_wait(struct migration_store *store);
+/* The same for some seconds only. */
+void migration_store_wait_briefly(struct migration_store *store);
+/* The same, and what is not answered by then fails. */
+void migration_store_wait_end(struct migration_store *store);
 
 /* Checks the schema, and with set.create makes or upgrades it. ret is 1, or
    -1 with an error. Must have succeeded before anything else is called. */

@@ -87,7 +87,7 @@ static void main_init(const struct migration_settings *set, pool_t own_pool)
 				     base_dir, NULL);
 	/* whoever connects meanwhile need not be told to try again later */
 	master_service_io_listeners_remove(master_service);
-	migration_store_wait(store);
+	migration_store_wait_briefly(store);
 	master_service_io_listeners_add(master_service);
 }
 

@@ -423,7 +423,7 @@ void migration_queue_deinit(struct migration_queue **_queue)
 		migration_store_drop_leases(queue->job_set.store, queue->owner,
 					    queue_deinit_leases_dropped, NULL);
 	}
-	migration_store_wait(queue->job_set.store);
+	migration_store_wait_end(queue->job_set.store);
 	timeout_remove(&queue->to_open);
 	timeout_remove(&queue->to_look);
 	array_free(&queue->verify_jobs);

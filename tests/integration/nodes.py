@@ -197,8 +197,6 @@ class Node(Target):
             "}\n")
 
     def stop(self):
-        # a queue gives its leases back, and waits a minute for an answer
-        self.line.mend()
         super().stop()
         self.line.stop()
 
