@@ -53,7 +53,7 @@ def without(uid):
                       GOOD.folders["INBOX"].mails.items() if other != uid}}
 
 
-@pytest.mark.parametrize("folders, complaint", [
+@pytest.mark.parametrize("changed, complaint", [
     (inbox({6: mail("d")}), "UID 6 <d> should not be here: it is here 2"),
     (inbox({6: mail("a")}), "UID 6 <a> should not be here: it is here 2"),
     (without(5), "<d>, UID 4 at the provider, has not arrived"),
@@ -69,10 +69,10 @@ def without(uid):
     ({"New": None}, "New (new at the provider): is not here"),
     ({"Other": ["x"]}, "Other: has come from nowhere"),
 ])
-def test_bad(folders, complaint):
+def test_bad(changed, complaint):
     good = {name: folder.mails for name, folder in GOOD.folders.items()}
     after = account(**{name: mails for name, mails in {
-        **good, **folders}.items() if mails is not None})
+        **good, **changed}.items() if mails is not None})
     complaints = judge(after)
     assert len(complaints) == 1 and complaint in complaints[0], complaints
 
