@@ -237,15 +237,30 @@ def test_asked_once(make_old, make_target, figures):
     assert stored(target)["capabilities"] == "IMAP4rev1 ID NAMESPACE"
 
 
+# What has come since
+UNDO_TO_6 = (
+    "DROP VIEW migration_user_state",
+    "DROP VIEW migration_userdb",
+    "CREATE VIEW migration_userdb AS SELECT 1",
+    *(f"ALTER TABLE migration_domain DROP COLUMN {column}"
+      for column in ("enabled", "quota", "mailbox_quota")),
+    *(f"ALTER TABLE migration_account DROP COLUMN {column}"
+      for column in ("first_name", "last_name", "quota")),
+    *(f"DROP TABLE migration_{table}"
+      for table in ("alias", "domain_alias", "relay_domain", "probe")),
+    "DELETE FROM migration_schema WHERE version > 6",
+)
+
+
 def test_upgrade(make_old, make_target):
-    """The database of the version before gets its table."""
+    """The database of an older version gets its tables and columns."""
     old = make_old()
     target = make_target(provide(old), overrides=QUICK)
     move(target)
     target.stop()
     with sqlite3.connect(target.store.path) as database:
-        database.execute("DROP TABLE migration_probe")
-        database.execute("DELETE FROM migration_schema WHERE version >= 7")
+        for statement in UNDO_TO_6:
+            database.execute(statement)
     database.close()
     target.start()
     sync(target)
