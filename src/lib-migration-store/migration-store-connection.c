@@ -152,8 +152,7 @@ static const char *store_not_connected(struct migration_store *store)
 			       why == NULL ? "" : why);
 }
 
-/* The pool would have its own ideas about when to connect again. */
-static void store_renew(struct migration_store *store)
+void migration_store_connection_renew(struct migration_store *store)
 {
 	struct migration_compat_sql *sql;
 	const char *error;
@@ -172,7 +171,8 @@ static void store_reconnect(struct migration_store *store)
 {
 	if (store_connect(store) >= 0 || store->started != NULL)
 		return;
-	store_renew(store);
+	/* the pool would have its own ideas about when to connect again */
+	migration_store_connection_renew(store);
 	(void)store_connect(store);
 }
 
@@ -418,7 +418,7 @@ void migration_store_connect(struct migration_store *store,
 	op->context = context;
 	/* MariaDB gives new rights to new connections */
 	if (store->open_failed && store->started == NULL && store->telling == 0)
-		store_renew(store);
+		migration_store_connection_renew(store);
 	if (store->started != NULL || store_connect(store) < 0) {
 		store_want_connection(store);
 		store_op_fail(op, store_not_connected(store));

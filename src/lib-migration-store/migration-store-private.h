@@ -65,8 +65,13 @@ migration_store_result_callback_t(struct sql_result *result, const char *error,
 typedef void
 migration_store_committed_callback_t(const char *error, void *context);
 
+/* migration-store-sqlite.c. Blocks for some time at most. */
+void migration_store_sqlite_prepare(struct migration_store *store);
+
 void migration_store_connection_init(struct migration_store *store);
 void migration_store_connection_deinit(struct migration_store *store);
+/* Makes a connection anew; nothing must be asked for over the old one. */
+void migration_store_connection_renew(struct migration_store *store);
 /* Waits for the connection, if one can be made, and selects
    migration_store_sql_now(). */
 void migration_store_connect(struct migration_store *store,

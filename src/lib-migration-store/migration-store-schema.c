@@ -623,10 +623,13 @@ void migration_store_open(struct migration_store *store,
 	open->callback = callback;
 	open->context = context;
 
-	if (store->sqlite_path == NULL)
+	if (store->sqlite_path == NULL) {
 		migration_store_connect(store, store_open_connected, open);
-	else if (store->create)
-		store_open_wal(open);
-	else if (store_open_has_file(open))
-		store_open_find(open);
+	} else if (store->create || store_open_has_file(open)) {
+		migration_store_sqlite_prepare(store);
+		if (store->create)
+			store_open_wal(open);
+		else
+			store_open_find(open);
+	}
 }

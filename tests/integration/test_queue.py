@@ -1,15 +1,19 @@
 """Who is synced when: caps, fairness, retries."""
 
+import threading
 import time
 
 from checks import assert_answer
 from liar import Liar, Session
 from liar_modes import Bye, HangingPull
 from polling import wait_until
+from ports import free_port
 from target import plain_provider
 
 USERS = {f"user{i}@old.example".encode(): b"pw" for i in range(5)}
 OTHER = {b"other@busy.example": b"pw"}
+# Without care for it two of them go wrong.
+RELOADS = 40
 
 
 def syncing(target):
@@ -178,6 +182,30 @@ def test_interval_is_reloaded(make_target):
         target.reload()
         job = wait_synced(target, job)
         wait_synced(target, job)
+
+
+def test_reload_while_root_reads(make_target):
+    """SQLite's files beside the database go with the last one who has it open:
+    doveadm makes them, as root, in the moment when a new queue needs them."""
+    target = make_target({
+        "oldhost": plain_provider(free_port(), "old.example")})
+    stop = threading.Event()
+
+    def read():
+        while not stop.is_set():
+            target.doveadm("migration", "list")
+
+    readers = [threading.Thread(target=read) for _ in range(3)]
+    for reader in readers:
+        reader.start()
+    for _ in range(RELOADS):
+        target.reload()
+        time.sleep(0.3)
+    stop.set()
+    for reader in readers:
+        reader.join()
+    log = target.read_log("error")
+    assert "unable to open" not in log and "readonly" not in log, log
 
 
 def test_never_synced_comes_first(make_target):
