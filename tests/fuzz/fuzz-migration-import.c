@@ -95,6 +95,7 @@ static void fuzz_row(struct migration_import_names *names,
 		break;
 	case MIGRATION_IMPORT_EXTEND:
 	case MIGRATION_IMPORT_KEEP:
+	case MIGRATION_IMPORT_RENEW:
 		/* nothing is in the database */
 		i_unreached();
 	}
