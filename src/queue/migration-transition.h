@@ -2,8 +2,8 @@
 #define MIGRATION_TRANSITION_H
 
 /* Tells by events that a record was made or renewed (migration_adopted) and
-   that it has another state (migration_state_changed). A lease is no state of its own here: that a sync runs is told by the events
-   of the sync. */
+   that it has another state (migration_state_changed). A lease is no state of
+   its own here: that a sync runs is told by the events of the sync. */
 
 struct migration_record;
 
