@@ -104,9 +104,10 @@ void migration_store_keep_lease(struct migration_store *store,
 	stmt = sql_statement_init(
 		store->db,
 		t_strdup_printf("UPDATE migration_job SET lease_owner = ?, "
-				"lease_until = %s "
+				"lease_until = %s%s "
 				"WHERE username = ? AND lease_owner = ?",
-				migration_store_sql_time(store, until)));
+				migration_store_sql_time(store, until),
+				until == 0 ? ", hold_until = 0" : ""));
 	sql_statement_bind_str(stmt, 0, until == 0 ? "" : owner);
 	sql_statement_bind_str(stmt, 1, username);
 	sql_statement_bind_str(stmt, 2, owner);

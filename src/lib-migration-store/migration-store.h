@@ -174,8 +174,8 @@ void migration_store_progress(struct migration_store *store,
 			      const struct migration_mailbox_changes *changes,
 			      migration_store_callback_t *callback,
 			      void *context);
-/* Extends the lease of owner and changes nothing else; until 0 gives it back. 0
-   if owner does not hold it. */
+/* Extends the lease of owner and changes nothing else; until 0 gives it back,
+   with the hold. 0 if owner does not hold it. */
 void migration_store_keep_lease(struct migration_store *store,
 				const char *username, const char *owner,
 				time_t until,

@@ -97,10 +97,12 @@ static void test_migration_store_keep_lease(void)
 	test_assert(ret == 0);
 	record = test_store_record(store, USER);
 	test_assert(record.lease_until == NOW + 91);
-	/* back */
+	/* back, with the hold that came with it */
+	test_store_exec(store, "UPDATE migration_job SET hold_until = 99");
 	TEST_STORE(&ret, migration_store_keep_lease, store, USER, "one", 0);
 	test_assert(ret == 1);
 	record = test_store_record(store, USER);
+	test_assert(record.hold_until == 0);
 	test_assert_strcmp(record.lease_owner, "");
 	test_assert(record.lease_until == 0);
 	migration_store_deinit(&store);
